@@ -1,0 +1,3 @@
+module github.com/passiflow/passiflow
+
+go 1.26

@@ -1,0 +1,40 @@
+package message
+
+// Mark is a set of things worth saying about a message.
+type Mark uint32
+
+// The marks. Those up to CutEnd mean that the message is not complete.
+const (
+	StartMissing   Mark = 1 << iota // its beginning was not seen
+	Gapped                          // bytes inside it are missing
+	CutEnd                          // the conversation ended, or was no longer seen, before the message did
+	StillOpen                       // handed on before its end
+	BodyTruncated                   // Body stops at the body limit; the message itself is whole
+	ConflictLength                  // Content-Length and Transfer-Encoding contradict each other or themselves
+	BadChunk                        // a chunked body that breaks its own coding
+	BadEncoding                     // a body that could not be decompressed; Body is as sent
+	Bomb                            // decompression stopped at its bound
+	FoldedHeader                    // obs-fold (RFC 9112 section 5.2)
+	BareLF                          // lines that end without CR
+	HTTP09                          // a request or answer without a head
+	CloseDelimited                  // the end of the connection is the end of the body
+	BadHeader                       // header lines that break the grammar
+	HeadTruncated                   // the head is longer than its bound; the rest was skipped
+	marks
+)
+
+// Incomplete are the marks of a message that is not whole.
+const Incomplete = StartMissing | Gapped | CutEnd | StillOpen | HeadTruncated
+
+var markNames = [...]string{"start_missing", "gapped", "cut_end", "open", "body_truncated", "conflicting_length", "bad_chunk",
+	"bad_encoding", "bomb", "folded_header", "bare_lf", "http09", "close_delimited", "bad_header", "head_truncated"}
+
+// Names appends the names of the marks in m to dst.
+func (m Mark) Names(dst []string) []string {
+	for i, n := range markNames {
+		if m&(1<<i) != 0 {
+			dst = append(dst, n)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,24 @@
+package packet
+
+// Link says how a frame begins: a LINKTYPE_ value of the pcap file formats
+// (https://www.tcpdump.org/linktypes.html).
+type Link uint32
+
+// The link types that Parse reads.
+const (
+	LinkNull     Link = 0   // BSD loopback, 4 bytes in the byte order of the host that captured
+	LinkEthernet Link = 1   // IEEE 802.3
+	LinkARCNET   Link = 7   // BSD ARCNET
+	LinkPPP      Link = 9   // PPP, with or without HDLC framing
+	LinkPPPHDLC  Link = 50  // PPP in HDLC-like framing
+	LinkPPPoE    Link = 51  // PPPoE session
+	LinkRaw      Link = 101 // IPv4 or IPv6 by the version nibble
+	LinkCHDLC    Link = 104 // Cisco HDLC
+	LinkLoop     Link = 108 // OpenBSD loopback, 4 bytes in network byte order
+	LinkSLL      Link = 113 // Linux cooked capture, version 1
+	LinkARCLinux Link = 129 // Linux ARCNET
+	LinkIPv4     Link = 228
+	LinkIPv6     Link = 229
+	LinkNFLOG    Link = 239
+	LinkSLL2     Link = 276 // Linux cooked capture, version 2
+)
