@@ -43,7 +43,8 @@ type Input struct {
 	Mid    bool   // first call of a side whose beginning was not seen
 	Edge   bool   // Data begins where a segment begins
 	Final  bool   // Data is all that is left before a gap or the end: what is unused will not come again
-	End    bool   // no byte follows Data: the side has ended
+	End    bool   // no byte follows Data, so Final is set too; without End a Final Input is followed by one with Lost
+	Cut    bool   // with End: the side did not say that it had finished; the conversation was reset, given up or no longer seen
 }
 
 // Out takes what a decoder finds.
@@ -61,7 +62,10 @@ type Decoder interface {
 	// Decode takes in and returns how many bytes of in.Data it is done with.
 	// The core keeps the rest, bounded, and gives it again with what follows.
 	// A decoder that needs nothing more for a body takes it piece by piece.
+	// Each side that had an Input gets a last one with End set, which may be
+	// empty; the decoder then ends what it had begun on that side.
 	// An error means that this is not the protocol, or no longer: the
-	// conversation becomes opaque.
+	// conversation becomes opaque and Decode is not called again. It is an
+	// *Opaque where the decoder can say more.
 	Decode(in *Input, out Out) (used int, err error)
 }
