@@ -60,7 +60,7 @@ const AckUnknown = ^uint64(0)
 type Chunk struct {
 	From   Side
 	Time   packet.Time // of the packet that brought the first byte of Data
-	Offset uint64      // of the first byte of Data in its side; 0 is the first byte after the SYN, or the first byte known where Mid is set
+	Offset uint64      // of the first byte of Data in its side; 0 is the first byte after the SYN, an arbitrary point before the first byte known where Mid is set
 	Ack    uint64      // the offset in the peer's bytes up to which the sender had received when it sent Data; AckUnknown
 	Data   []byte      // starts where a segment starts, unless it is the rest of an overlapping one
 	Lost   uint64      // bytes missing right before Offset
@@ -95,12 +95,12 @@ func (r Reason) String() string {
 // Stream receives one conversation. It is called by the goroutine that owns
 // the flow table.
 type Stream interface {
-	// Chunk takes the next piece; c is borrowed.
-	Chunk(c *Chunk)
-	// Tick tells that the conversation's own time has passed now without a
-	// chunk. It is called now and then, and always before a chunk that comes
-	// after a pause.
-	Tick(now packet.Time)
+	// Chunk takes the next piece; c is borrowed. It returns when the stream
+	// wants Tick, 0 for never; the newest answer of Chunk or Tick holds.
+	Chunk(c *Chunk) (wake packet.Time)
+	// Tick tells that the time asked for has passed. It is called late while
+	// nothing happens, but always before the next chunk.
+	Tick(now packet.Time) (wake packet.Time)
 	// Close tells that no more will come. It is called once, last.
 	Close(r Reason)
 }

@@ -1,0 +1,46 @@
+package flow
+
+import "time"
+
+// Overlap says which copy wins where two segments bring different bytes for
+// the same place and neither has been delivered yet.
+type Overlap uint8
+
+// The policies. Bytes once delivered are never taken back.
+const (
+	First Overlap = iota // the copy captured first
+	Linux                // as Linux: the copy that starts earlier, or at the same place and is longer
+)
+
+// Config sets the bounds and waits of a Table.
+type Config struct {
+	MaxFlows    int           // conversations at once; at the cap the half-open go first, then the oldest idle. Default 65536
+	MaxPending  int           // bytes of one side held for want of an earlier segment; above it the earlier one counts as lost. Default 4 MiB
+	MaxBytes    int           // bytes held for all conversations together; above it new conversations are refused. Default 32 MiB
+	GapWait     time.Duration // how long a byte that its receiver acknowledged may stay away before it counts as not captured. Default 50 ms
+	UnackedWait time.Duration // the same for a byte nobody acknowledged, which may still be retransmitted. Default 2 s
+	IdleTimeout time.Duration // a conversation without packets for so long is closed. Default 5 min
+	HalfOpen    time.Duration // the same before both sides were seen. Default 60 s
+	Linger      time.Duration // how long a finished conversation is remembered to absorb late packets. Default 2 s
+	Overlap     Overlap       // default First
+	Sample      float64       // fraction of conversations looked at, 0 to 1, chosen by their addresses and Seed. Default 1
+	Seed        uint64        // of Sample
+	Ports       []uint16      // ports whose owner is the server where no SYN was seen
+	Datagrams   bool          // count UDP conversations too, for unit flow
+	Digest      bool          // compute a SHA-256 of each side's delivered bytes
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		MaxFlows:    65536,
+		MaxPending:  4 << 20,
+		MaxBytes:    32 << 20,
+		GapWait:     50 * time.Millisecond,
+		UnackedWait: 2 * time.Second,
+		IdleTimeout: 5 * time.Minute,
+		HalfOpen:    time.Minute,
+		Linger:      2 * time.Second,
+		Sample:      1,
+	}
+}
