@@ -3,7 +3,7 @@ package message
 import "github.com/passiflow/passiflow/flow"
 
 // Exchange is a request with its answer. Either half may be nil; Half then says
-// why.
+// why. For an output of conversations both halves are nil and Summary is set.
 type Exchange struct {
 	Flow     *flow.Flow
 	Protocol string // "http"
@@ -12,6 +12,7 @@ type Exchange struct {
 	Interim  []*Message // answers before the answer
 	Half     Half
 	Pair     uint64 // not 0: ties halves that were told apart
+	Summary  *flow.Summary
 }
 
 // Half says why an exchange has only one half.

@@ -1,5 +1,7 @@
 package message
 
+import "math/bits"
+
 // Mark is a set of things worth saying about a message.
 type Mark uint32
 
@@ -37,4 +39,12 @@ func (m Mark) Names(dst []string) []string {
 		}
 	}
 	return dst
+}
+
+// String returns the name of the lowest mark in m, "" for none.
+func (m Mark) String() string {
+	if i := bits.TrailingZeros32(uint32(m)); i < len(markNames) {
+		return markNames[i]
+	}
+	return ""
 }
