@@ -1,5 +1,9 @@
 module github.com/passiflow/passiflow
 
-go 1.26
+go 1.26.0
 
-require github.com/google/go-cmp v0.7.0
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/klauspost/compress v1.20.3
+	golang.org/x/sys v0.49.0
+)

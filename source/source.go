@@ -48,3 +48,11 @@ type Stats struct {
 	Filtered uint64 // packets a filter inside the source refused, where it can count them
 	Cut      uint64 // packets of a file that ended in their middle, or were unreadable
 }
+
+// Progress is what a source also is when it knows how much there is to read.
+type Progress interface {
+	// Progress returns how many bytes of its files a source has read, and how
+	// many there are; the second is the first where nobody knows. It may be
+	// called by any goroutine.
+	Progress() (done, total int64)
+}

@@ -1,0 +1,13 @@
+//go:build !unix
+
+package pcapfile
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+const canPoll = false
+
+func poll(*os.File, time.Duration) (bool, error) { return false, errors.ErrUnsupported }
