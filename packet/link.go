@@ -4,7 +4,7 @@ package packet
 // (https://www.tcpdump.org/linktypes.html).
 type Link uint32
 
-// The link types that Parse reads.
+// The link types that Parse reads and other packages name.
 const (
 	LinkNull     Link = 0   // BSD loopback, 4 bytes in the byte order of the host that captured
 	LinkEthernet Link = 1   // IEEE 802.3
@@ -21,4 +21,10 @@ const (
 	LinkIPv6     Link = 229
 	LinkNFLOG    Link = 239
 	LinkSLL2     Link = 276 // Linux cooked capture, version 2
+)
+
+// Further link types that Parse reads.
+const (
+	linkRawBSD     Link = 12 // DLT_RAW as some systems write it
+	linkRawOpenBSD Link = 14
 )

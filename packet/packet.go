@@ -89,11 +89,13 @@ type Packet struct {
 	Interface int    // index of the interface within its source
 	TagType   uint16 // EtherType (TPID) of an outer VLAN tag that came beside Data; 0: none
 	Tag       uint16 // its TCI, valid when TagType is not 0
+	Outer     Tunnel // tunnel the frame came in whose headers the source took off; zero: none
 
-	// Set by Parser.Parse.
+	// Set by Parser.Parse, valid where it returned OK.
 	Src, Dst netip.AddrPort // innermost; the port is 0 where the transport has none
 	Proto    Proto          // innermost transport
-	Tunnel   Tunnel         // innermost tunnel, part of a flow's identity
+	Hash     uint64         // of Src, Dst and Proto, the same for both directions; see Config.Seed
+	Tunnel   Tunnel         // innermost tunnel, part of a flow's identity; Outer where Data holds none
 	VLAN     uint16         // id of the innermost VLAN tag, 0: none; not part of a flow's identity
 	TCP      TCPHeader      // for Proto TCP
 	Payload  []byte         // transport payload; part of Data, or of the Parser's memory until its next Parse

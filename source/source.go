@@ -11,7 +11,7 @@ const Batch = 64
 // and makes a waiting Read return.
 type Source interface {
 	// Read fills batch from the front and returns how many packets it set:
-	// Time, Data, Length, Link, Interface, TagType and Tag of each; it resets
+	// Time, Data, Length, Link, Interface, TagType, Tag and Outer of each; it resets
 	// the rest. Data is valid until the next Read. 0 and no error: no packet
 	// came for a while (live sources wait at most about 100 ms). io.EOF: there
 	// are no more; packets before it were returned by earlier calls. Any other

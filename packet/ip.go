@@ -1,0 +1,129 @@
+package packet
+
+import "net/netip"
+
+// Protocol numbers beside the exported ones.
+const (
+	protoHopByHop = 0
+	protoIPv4     = 4
+	protoIPv6     = 41
+	protoRouting  = 43
+	protoFragment = 44
+	protoGRE      = 47
+	protoAH       = 51
+	protoNone     = 59
+	protoDestOpts = 60
+	protoEtherIP  = 97
+	protoL2TP     = 115
+	protoMobility = 135
+	protoUDPLite  = 136
+	protoMPLS     = 137
+	protoHIP      = 139
+	protoShim6    = 140
+)
+
+// ipAny reads IPv4 or IPv6 by the version nibble.
+func (ps *Parser) ipAny(p *Packet, b []byte, depth int) Reason {
+	if len(b) == 0 {
+		return short(p)
+	}
+	switch b[0] >> 4 {
+	case 4:
+		return ps.ipv4(p, b, depth)
+	case 6:
+		return ps.ipv6(p, b, depth)
+	}
+	return NotIP
+}
+
+// ipv4 reads an IPv4 header (RFC 791).
+func (ps *Parser) ipv4(p *Packet, b []byte, depth int) Reason {
+	if len(b) < 20 {
+		return short(p)
+	}
+	head := int(b[0]&15) * 4
+	if b[0]>>4 != 4 || head < 20 {
+		return Malformed
+	}
+	total, missing := int(be16(b[2:4])), 0
+	switch {
+	case total > len(b):
+		missing = total - len(b)
+	case total >= head:
+		b = b[:total]
+	case total == 0: // segmentation offload: the card will fill it in
+		missing = max(p.Length-len(p.Data), 0)
+	default:
+		return Malformed
+	}
+	if head > len(b) {
+		return short(p)
+	}
+	p.Src = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[12:16])), 0)
+	p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[16:20])), 0)
+	ps.a, ps.b = uint64(be32(b[12:16])), uint64(be32(b[16:20]))
+	if f := be16(b[6:8]); f&0x3fff != 0 {
+		return ps.fragment(p, Proto(b[9]), uint32(be16(b[4:6])), int(f&0x1fff)*8, f&0x2000 != 0, b[head:], missing, depth)
+	}
+	return ps.transport(p, Proto(b[9]), b[head:], missing, depth)
+}
+
+// ipv6 reads an IPv6 header (RFC 8200).
+func (ps *Parser) ipv6(p *Packet, b []byte, depth int) Reason {
+	if len(b) < 40 {
+		return short(p)
+	}
+	if b[0]>>4 != 6 {
+		return Malformed
+	}
+	p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), 0)
+	p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[24:40])), 0)
+	ps.a = fold(be64(b[8:16])^ps.seed[0], be64(b[16:24])^ps.seed[1])
+	ps.b = fold(be64(b[24:32])^ps.seed[0], be64(b[32:40])^ps.seed[1])
+	length, missing := int(be16(b[4:6])), 0
+	next := Proto(b[6])
+	b = b[40:]
+	switch {
+	case length > len(b):
+		missing = length - len(b)
+	case length > 0:
+		b = b[:length]
+	default: // segmentation offload, or a jumbogram (RFC 2675)
+		missing = max(p.Length-len(p.Data), 0)
+	}
+	return ps.extensions(p, next, b, missing, depth)
+}
+
+// extensions walks the extension headers of IPv6, and an AH of either version.
+func (ps *Parser) extensions(p *Packet, next Proto, b []byte, missing, depth int) Reason {
+	for range maxTags {
+		size := 0
+		switch next {
+		case protoHopByHop, protoRouting, protoDestOpts, protoMobility, protoHIP, protoShim6:
+			if len(b) < 8 {
+				return short(p)
+			}
+			size = int(b[1])*8 + 8
+		case protoAH:
+			if len(b) < 12 {
+				return short(p)
+			}
+			size = int(b[1])*4 + 8
+		case protoFragment:
+			if len(b) < 8 {
+				return short(p)
+			}
+			if f := be16(b[2:]); f&0xfff9 != 0 {
+				return ps.fragment(p, Proto(b[0]), be32(b[4:]), int(f&0xfff8), f&1 != 0, b[8:], missing, depth)
+			}
+			size = 8 // an atomic fragment (RFC 6946)
+		default:
+			return ps.transport(p, next, b, missing, depth)
+		}
+		if size > len(b) {
+			return short(p)
+		}
+		next, b = Proto(b[0]), b[size:]
+	}
+	return Malformed
+}
