@@ -1,0 +1,111 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteReference writes a configuration file that holds every key with its
+// default, commented with meaning, kind, flag and variable.
+func WriteReference(w io.Writer) error {
+	c := DefaultConfig()
+	_, err := io.WriteString(w, render(c.Settings(), true, nil))
+	return err
+}
+
+// WriteEffective writes c as a configuration file; each value that is not the
+// default says where it came from.
+func (l *Loader) WriteEffective(w io.Writer) error {
+	_, err := io.WriteString(w, render(l.settings, false, l.origin))
+	return err
+}
+
+func render(settings []Setting, explain bool, origin map[string]Origin) string {
+	var b strings.Builder
+	if explain {
+		b.WriteString("# Every key of the configuration, with its default.\n" +
+			"# A flag is stronger than an environment variable, which is stronger than this file.\n" +
+			"# Sizes: 65536, 64KiB, 1MiB, 10MB. Durations: 500ms, 30s, 5m.\n")
+	}
+	last := ""
+	for _, s := range settings {
+		group, key, _ := strings.Cut(s.Path, ".")
+		if group != last {
+			if explain {
+				b.WriteByte('\n')
+			}
+			fmt.Fprintf(&b, "%s:\n", group)
+			last = group
+		}
+		if explain {
+			for _, line := range wrap(sentence(s.Usage), 90) {
+				fmt.Fprintf(&b, "  # %s\n", line)
+			}
+			flag := ""
+			if s.Short != "" {
+				flag = "-" + s.Short + ", "
+			}
+			if s.Flag != "" {
+				flag += "--" + s.Flag + ", "
+			}
+			fmt.Fprintf(&b, "  # %s; %s%s\n", s.Value.Type(), flag, s.Env())
+		}
+		fmt.Fprintf(&b, "  %s: %s", key, literal(s.Value))
+		if o := origin[s.Path]; o.Name != "" {
+			fmt.Fprintf(&b, " # %s", o)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// sentence makes a flag's usage a sentence.
+func sentence(s string) string {
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
+
+func literal(v Value) string {
+	s := v.String()
+	switch v.(type) {
+	case list, ranges:
+		if s == "" {
+			return "[]"
+		}
+		items := strings.Split(s, ",")
+		for i := range items {
+			if _, ok := v.(list); ok {
+				items[i] = quote(items[i])
+			}
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case text:
+		return quote(s)
+	}
+	return s
+}
+
+// quote writes s as a YAML double-quoted scalar, whose escapes for what we
+// escape are those of Go.
+func quote(s string) string {
+	return fmt.Sprintf("%q", s)
+}
+
+func wrap(s string, width int) []string {
+	var lines []string
+	line := ""
+	for _, w := range strings.Fields(s) {
+		if line != "" && len(line)+1+len(w) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += w
+	}
+	return append(lines, line)
+}
