@@ -1,0 +1,80 @@
+// Command passiflow watches network traffic and writes the HTTP exchanges that
+// passed.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/passiflow/passiflow/internal/config"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0 // also after SIGINT and SIGTERM, and when nobody reads the output any more
+	exitRun     = 1 // something went wrong while running
+	exitUsage   = 2 // usage or configuration
+	exitRefused = 3 // the capture was refused: no right, or no such interface
+)
+
+// process is what the program has of the system it runs on.
+type process struct {
+	stdin          io.Reader
+	stdout, stderr *os.File
+	environ        []string
+	signals        <-chan os.Signal
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	// Without this the runtime ends the program when the reader of standard
+	// output goes away, before the ledger is printed.
+	signal.Ignore(syscall.SIGPIPE)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	p := &process{os.Stdin, os.Stdout, os.Stderr, os.Environ(), signals}
+	root := newRoot(p)
+	root.SetArgs(args)
+	return report(p.stderr, root.ExecuteContext(context.Background()))
+}
+
+// exit is an error that knows its exit code.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string { return e.err.Error() }
+func (e *exit) Unwrap() error { return e.err }
+
+// report tells err on w and returns the exit code. What is not an exit comes
+// from reading the command line.
+func report(w io.Writer, err error) int {
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return exitOK
+	}
+	code := exitUsage
+	var e *exit
+	if errors.As(err, &e) {
+		code = e.code
+	}
+	var faults config.Faults
+	if errors.As(err, &faults) {
+		for _, f := range faults {
+			fmt.Fprintf(w, "passiflow: %v\n", f)
+		}
+		return code
+	}
+	fmt.Fprintf(w, "passiflow: %v\n", err)
+	return code
+}
