@@ -62,10 +62,11 @@ type Chunk struct {
 	Time   packet.Time // of the packet that brought the first byte of Data
 	Offset uint64      // of the first byte of Data in its side; 0 is the first byte after the SYN, an arbitrary point before the first byte known where Mid is set
 	Ack    uint64      // the offset in the peer's bytes up to which the sender had received when it sent Data; AckUnknown
-	Data   []byte      // starts where a segment starts, unless it is the rest of an overlapping one
-	Lost   uint64      // bytes missing right before Offset
-	Mid    bool        // the beginning of this side was not seen: what came before the first Offset is unknown
-	End    bool        // the side said it has no more to send (FIN)
+	Data   []byte
+	Edge   bool   // Data begins where a segment begins
+	Lost   uint64 // bytes missing right before Offset
+	Mid    bool   // the beginning of this side was not seen: what came before the first Offset is unknown
+	End    bool   // the side said it has no more to send (FIN)
 }
 
 // Reason says why a conversation was closed.

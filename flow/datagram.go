@@ -1,0 +1,36 @@
+package flow
+
+import "github.com/passiflow/passiflow/packet"
+
+// datagram counts a packet of a transport without order.
+func (t *Table) datagram(p *packet.Packet) {
+	n := uint64(len(p.Payload))
+	t.stats.NotTCPData += n
+	if !t.cfg.Datagrams || p.Proto != packet.UDP {
+		t.stats.NotTCP++
+		return
+	}
+	if p.Time > t.now {
+		t.now = p.Time
+	}
+	if t.now >= t.sweep {
+		t.expire()
+	}
+	c, from, _ := t.find(p)
+	if c == nil {
+		if !t.sampled(p.Hash) && t.sample != ^uint64(0) {
+			t.stats.UnsampledPackets++
+			return
+		}
+		if t.n >= t.cfg.MaxFlows {
+			t.shed()
+		}
+		c, from = t.begin(p)
+		t.become(c, live)
+	}
+	t.touch(c, p.Time)
+	h := &c.half[from]
+	h.packets++
+	h.payload += n
+	h.delivered += n
+}
