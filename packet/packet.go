@@ -100,5 +100,4 @@ type Packet struct {
 	TCP      TCPHeader      // for Proto TCP
 	Payload  []byte         // transport payload; part of Data, or of the Parser's memory until its next Parse
 	Missing  int            // payload bytes that the wire had and the capture cut (snaplen)
-	Hash     uint64         // symmetric hash of Src, Dst and Proto
 }
