@@ -74,7 +74,7 @@ func junk(batch []packet.Packet) {
 		batch[i] = packet.Packet{
 			Time: -1, Data: []byte("junk"), Length: -1, Link: 9999, Interface: -1, TagType: 1, Tag: 1,
 			Outer:  packet.Tunnel{Kind: packet.GRE, ID: 9},
-			Tunnel: packet.Tunnel{Kind: packet.GRE, ID: 9}, Proto: 99, VLAN: 9, Payload: []byte("junk"), Missing: 9,
+			Tunnel: packet.Tunnel{Kind: packet.GRE, ID: 9}, Proto: 99, Hash: 9, VLAN: 9, Payload: []byte("junk"), Missing: 9,
 			TCP: packet.TCPHeader{Seq: 9, Ack: 9, Flags: packet.SYN},
 		}
 	}
@@ -126,7 +126,7 @@ func (c *Case) check(t *testing.T, s source.Source, i int, p *packet.Packet) {
 	if p.Length < len(p.Data) {
 		t.Errorf("packet %d: length %d, and there are %d bytes", i+1, p.Length, len(p.Data))
 	}
-	if p.Src.IsValid() || p.Dst.IsValid() || p.Proto != 0 || p.Tunnel != (packet.Tunnel{}) || p.VLAN != 0 || p.Payload != nil || p.Missing != 0 || p.TCP != (packet.TCPHeader{}) {
+	if p.Src.IsValid() || p.Dst.IsValid() || p.Proto != 0 || p.Tunnel != (packet.Tunnel{}) || p.Hash != 0 || p.VLAN != 0 || p.Payload != nil || p.Missing != 0 || p.TCP != (packet.TCPHeader{}) {
 		t.Errorf("packet %d: what Parse sets was not reset: %+v", i+1, *p)
 	}
 }
