@@ -1,0 +1,68 @@
+package sink_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"github.com/passiflow/passiflow/sink"
+)
+
+func TestFrames(t *testing.T) {
+	var out bytes.Buffer
+	closed := 0
+	c := sink.DefaultQueueConfig()
+	c.Policy, c.Bytes = sink.Wait, 1<<20
+	f := sink.NewFrames(sink.NewFrameStream(&out, func() error { closed++; return nil }), c)
+	w := f.Framer()
+	w.Flush(t.Context()) // nothing yet
+	const n = 100_000
+	for i := range uint32(n) {
+		w.Append(t.Context(), func(dst []byte) []byte {
+			return append(binary.BigEndian.AppendUint32(dst, i), "0123456789abcdef"[:i%16]...)
+		})
+	}
+	w.Flush(t.Context())
+	if err := f.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b := out.Bytes()
+	for i := range uint32(n) {
+		if len(b) < 4+int(i%16) || binary.BigEndian.Uint32(b) != i {
+			t.Fatalf("frame %d is not in its place", i)
+		}
+		b = b[4+i%16:]
+	}
+	s := f.Stats()
+	if len(b) != 0 || closed != 1 || s.Written.Records != n || s.Written.Bytes != int64(out.Len()) {
+		t.Errorf("%d bytes left, closed %d times, %+v", len(b), closed, s)
+	}
+}
+
+func TestFramesDropped(t *testing.T) {
+	f := sink.NewFrames(sink.NewFrameStream(failing{}, nil), sink.DefaultQueueConfig())
+	w := f.Framer()
+	for range 10 {
+		w.Append(t.Context(), func(dst []byte) []byte { return append(dst, "frame"...) })
+	}
+	w.Flush(t.Context())
+	if err := f.Close(t.Context()); !errors.Is(err, errNoRoom) {
+		t.Errorf("got %v", err)
+	}
+	if s := f.Stats(); s.Dropped[sink.Failed] != (sink.Count{Records: 10, Bytes: 50}) {
+		t.Errorf("%+v", s)
+	}
+	s := sink.NewFrameStream(&bytes.Buffer{}, nil)
+	_ = s.Close(context.Background())
+	if err := s.Write(context.Background(), nil); err == nil {
+		t.Error("a closed sink takes frames")
+	}
+}
+
+var errNoRoom = errors.New("no room")
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errNoRoom }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package stdout
+
+import "os"
+
+func widen(*os.File, int) {}
