@@ -180,9 +180,9 @@ func (p *pcapng) next(w *window, batch []packet.Packet) (n, need int, err error)
 		w.r += int(size)
 		if kind == blockPacket || kind == blockSimple || kind == blockOldPacket {
 			n++
+			p.count++
 		}
 	}
-	p.count += uint64(n)
 	return n, need, err
 }
 
@@ -203,7 +203,7 @@ func (p *pcapng) pass(w *window) (need int, err error) {
 		return 4, nil
 	}
 	if end := p.u32(b); end != p.trailer {
-		return 0, p.at(w, fmt.Errorf("block length %d is followed by %d: the file is corrupt", p.trailer, end))
+		return 0, fmt.Errorf("block at byte %d: block length %d is followed by %d: the file is corrupt", w.offset()+4-int64(p.trailer), p.trailer, end)
 	}
 	p.trailer = 0
 	w.r += 4
