@@ -1,7 +1,6 @@
 package pcapfile
 
 import (
-	"bytes"
 	"encoding/binary"
 	"io"
 	"testing"
@@ -100,7 +99,10 @@ func FuzzPacked(f *testing.F) {
 			return
 		}
 		consume(t, data, 1, 1000)
-		if !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		if len(data) < 8 {
+			return
+		}
+		if unpack, err := unpacker(data[:8]); unpack == nil && err == nil { // packed twice is not unpacked twice
 			if d := cmp.Diff(consume(t, data, 1, 100).Packets, consume(t, packGzip(t, data), 1, 10).Packets); d != "" {
 				t.Error(d)
 			}
