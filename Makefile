@@ -1,0 +1,66 @@
+# make demo and make test set up what they need, as root or not.
+# One word of the shell is asked for: bash.
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+GO      ?= go
+VERSION ?=
+FUZZTIME ?= 20s
+SOAK    ?= 10m
+BENCH_SCALE ?= 1
+LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
+STRICT  := $(if $(CI),-strict -allow .ci/allowed-skips)
+
+.PHONY: build demo test race cross fuzz bench soak lint docs release setup clean
+
+build: ## bin/passiflow, static
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/passiflow ./cmd/passiflow
+
+demo: build ## capture real traffic on loopback and print the exchanges
+	$(GO) run ./test/demo -program bin/passiflow
+
+setup: ## what the tests use, through apt-get where we are root
+	@bash scripts/setup
+
+test: setup ## all tests; what could not run is listed with its reason
+	$(GO) test -json -timeout 15m ./... | $(GO) run ./test/verdict $(STRICT)
+
+race: ## the tests under the race detector; needs a C compiler
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
+
+cross: ## compile and vet for the other platforms
+	@for p in linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
+		echo "vet $$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) vet ./...; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/passiflow; \
+	done
+
+fuzz: ## each fuzz target for FUZZTIME
+	@for d in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
+		for f in $$(grep -ohE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go | cut -c6-); do \
+			echo "fuzz $${d#$$PWD/} $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$d | tail -n 2; \
+		done; \
+	done
+
+bench: build ## the walk's benchmarks, and whole runs beside the floor where PASSIFLOW_SHARED is set
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./test/bench -program bin/passiflow -scale $(BENCH_SCALE)
+
+soak: build ## SOAK of live load on loopback; memory and ledger are watched
+	$(GO) run ./test/soak -program bin/passiflow -for $(SOAK)
+
+lint:
+	$(LINT) run ./...
+
+docs: ## docs/reference, from the code
+	$(GO) test ./internal/config -run Reference -update
+	$(GO) test ./cmd/passiflow -run TestManual -update
+
+release: ## dist/: archives for every platform, the same bytes from the same commit
+	VERSION='$(VERSION)' bash scripts/release
+
+clean:
+	rm -rf bin dist
