@@ -14,7 +14,7 @@ const (
 	BodyTruncated                   // Body stops at the body limit; the message itself is whole
 	ConflictLength                  // Content-Length and Transfer-Encoding contradict each other or themselves
 	BadChunk                        // a chunked body that breaks its own coding
-	BadEncoding                     // a body that could not be decompressed; Body is as sent
+	BadEncoding                     // a body whose content coding is broken or unknown; Body is what could be decompressed, or as sent where nothing could
 	Bomb                            // decompression stopped at its bound
 	FoldedHeader                    // obs-fold (RFC 9112 section 5.2)
 	BareLF                          // lines that end without CR

@@ -1,0 +1,161 @@
+package http1
+
+import (
+	"bytes"
+
+	"github.com/passiflow/passiflow/message"
+)
+
+// chunkMax bounds a chunk's announced size: what is larger is no size.
+const chunkMax = 1 << 60
+
+// chunkLine reads a chunk's size line (RFC 9112 section 7.1).
+func (d *decoder) chunkLine(t *turn) bool {
+	h, b := t.h, t.rest()
+	e := bytes.IndexByte(b[min(h.scan, len(b)):], '\n')
+	if e < 0 {
+		if len(b) >= d.s.ChunkLine {
+			return d.badChunk(t)
+		}
+		h.scan = len(b)
+		return false
+	}
+	e += h.scan
+	h.scan = 0
+	n, ok := chunkSize(b[:e])
+	if !ok || e > d.s.ChunkLine {
+		return d.badChunk(t)
+	}
+	if e == 0 || b[e-1] != '\r' {
+		h.m.Marks |= message.BareLF
+	}
+	if n == 0 {
+		t.used += e + 1
+		h.state = inTrailer
+		return true
+	}
+	if h.count == 0 && n > 0 && d.s.BodyLimit > 0 && h.codings.n == 0 {
+		d.measure(h, b)
+	}
+	t.used += e + 1
+	h.state, h.need = inChunk, n
+	return true
+}
+
+// chunkSize reads the digits of a size line and skips extensions.
+func chunkSize(line []byte) (n uint64, ok bool) {
+	i := 0
+	for i < len(line) && (line[i] == ' ' || line[i] == '\t') {
+		i++
+	}
+	first := i
+	for ; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case digit(c):
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		case c == ';' || c == ' ' || c == '\t' || c == '\r':
+			return n, i > first
+		default:
+			return 0, false
+		}
+		if n = n<<4 | uint64(c); n > chunkMax {
+			return 0, false
+		}
+	}
+	return n, i > first
+}
+
+// measure foretells how long a chunked body is from the chunks already there,
+// so that its memory can be taken at once. b begins with the first size line.
+func (d *decoder) measure(h *half, b []byte) {
+	var sum uint64
+	for {
+		e := bytes.IndexByte(b[:min(len(b), 64)], '\n')
+		if e < 0 {
+			return
+		}
+		n, ok := chunkSize(b[:e])
+		if !ok {
+			return
+		}
+		if n == 0 {
+			h.expect = sum // all of it is here
+			return
+		}
+		sum += n
+		b = b[e+1:]
+		if n+2 > uint64(len(b)) {
+			return
+		}
+		b = b[n+2:]
+	}
+}
+
+// chunkEnd skips the line end behind a chunk's data.
+func (d *decoder) chunkEnd(t *turn) bool {
+	h, b := t.h, t.rest()
+	switch {
+	case b[0] == '\n':
+		h.m.Marks |= message.BareLF
+		t.used++
+	case b[0] == '\r' && len(b) == 1:
+		return false
+	case b[0] == '\r' && b[1] == '\n':
+		t.used += 2
+	default:
+		return d.badChunk(t)
+	}
+	h.state = atChunk
+	return true
+}
+
+// badChunk gives up the chunked coding of a body.
+func (d *decoder) badChunk(t *turn) bool {
+	t.h.scan = 0
+	d.end(t, t.offset(), message.BadChunk)
+	t.h.state = lost
+	return true
+}
+
+// trailer reads one trailer field line (RFC 9112 section 7.1.2). Trailer fields
+// follow the header fields in Message.Fields.
+func (d *decoder) trailer(t *turn) bool {
+	h, b, m := t.h, t.rest(), t.h.m
+	e := bytes.IndexByte(b[min(h.scan, len(b)):], '\n')
+	if e < 0 {
+		if len(b) >= d.s.HeadLimit {
+			d.end(t, t.offset(), message.HeadTruncated)
+			h.state = lost
+			h.scan = 0
+			return true
+		}
+		h.scan = len(b)
+		return false
+	}
+	e += h.scan
+	h.scan = 0
+	at := t.offset() - m.Begin
+	t.used += e + 1
+	if e == 0 || e == 1 && b[0] == '\r' {
+		if e == 0 {
+			m.Marks |= message.BareLF
+		}
+		d.end(t, t.offset(), 0)
+		return true
+	}
+	n := len(m.Fields)
+	var f framing
+	d.fields(m, "\n"+string(b[:e+1]), []int32{0, int32(e + 1)}, &f)
+	for i := n; i < len(m.Fields); i++ {
+		r := &m.Fields[i].Raw
+		if r.End > 0 && at+uint64(r.End) < 1<<32 {
+			r.Begin, r.End = r.Begin-1+uint32(at), r.End-1+uint32(at)
+		} else {
+			*r = message.Span{}
+		}
+	}
+	return true
+}

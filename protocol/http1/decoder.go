@@ -1,0 +1,241 @@
+package http1
+
+import (
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/protocol"
+)
+
+// state says what the next byte of a side is.
+type state uint8
+
+const (
+	atHead     state = iota // the first byte of a message, or of what stands between messages
+	inLength                // of a body with a known length
+	inClose                 // of a body that ends with the connection
+	atChunk                 // of a chunk's size line
+	inChunk                 // of a chunk's data
+	afterChunk              // of the line end behind a chunk's data
+	inTrailer               // of a trailer field line
+	headGap                 // behind a gap in a head
+	lost                    // unknown: skip until a segment begins a message
+)
+
+// half is the state of one side.
+type half struct {
+	m        *message.Message // begun and not ended
+	state    state
+	begun    bool // had an Input
+	found    bool // had a message
+	unasked  bool // the request of m is not known, so that it may have no body although its head says so
+	cutShort bool // wire misses bytes: what comes later cannot be decompressed
+	codings  codings
+	strict   bool   // the head at hand ends a search: it must be free of faults
+	borrowed bool   // wire is part of the input
+	held     int    // lost: bytes held back from the end of an earlier segment
+	scan     int    // bytes at the front that hold no end of the head
+	line     int    // where among them the last line starts
+	need     uint64 // bytes left of the body or the chunk
+	expect   uint64 // bytes the body will have, as far as is known
+	count    uint64 // bytes the body had so far, missing ones included
+	wire     []byte // compressed body so far
+}
+
+// decoder reads one conversation.
+type decoder struct {
+	s       *shared
+	half    [2]half
+	connect bool // the client's last request is a CONNECT without its answer
+	tunnel  bool // CONNECT was answered with success
+}
+
+// turn is one call of Decode.
+type turn struct {
+	in   *protocol.Input
+	out  protocol.Out
+	h    *half
+	used int
+	err  error
+}
+
+// rest returns what is not used yet.
+func (t *turn) rest() []byte { return t.in.Data[t.used:] }
+
+// offset returns where the next byte stands in its side.
+func (t *turn) offset() uint64 { return t.in.Offset + uint64(t.used) }
+
+// first returns the time of the next byte. What the core held from earlier
+// packets is one incomplete piece, so that whatever starts behind it came with
+// the newest packet.
+func (t *turn) first() packet.Time {
+	if t.used == 0 {
+		return t.in.First
+	}
+	return t.in.Time
+}
+
+// Decode implements protocol.Decoder.
+func (d *decoder) Decode(in *protocol.Input, out protocol.Out) (int, error) {
+	if d.tunnel {
+		return d.inside(in)
+	}
+	t := turn{in: in, out: out, h: &d.half[in.From]}
+	h := t.h
+	if !h.begun {
+		h.begun = true
+		if in.Mid {
+			h.state = lost
+		}
+	}
+	if in.Lost > 0 {
+		d.gap(&t)
+	}
+	for t.used < len(in.Data) && t.err == nil && !d.tunnel {
+		if !d.step(&t) {
+			break
+		}
+	}
+	if in.Final && t.err == nil && !d.tunnel {
+		d.final(&t)
+	}
+	return t.used, t.err
+}
+
+// step goes on by one piece and tells whether it could.
+func (d *decoder) step(t *turn) bool {
+	switch t.h.state {
+	case atHead:
+		return d.head(t)
+	case inLength, inClose, atChunk:
+		if t.h.unasked && t.h.count == 0 {
+			switch startsAnswer(t.rest()) {
+			case protocol.Yes:
+				// The head promised a body and another answer follows: the
+				// request, which is not known, must have been a HEAD.
+				d.bodiless(t)
+				return true
+			case protocol.More:
+				if !t.in.Final {
+					return false
+				}
+			}
+		}
+		if t.h.state == atChunk {
+			return d.chunkLine(t)
+		}
+		return d.body(t)
+	case inChunk:
+		return d.body(t)
+	case afterChunk:
+		return d.chunkEnd(t)
+	case inTrailer:
+		return d.trailer(t)
+	}
+	return d.resync(t)
+}
+
+// gap accounts for in.Lost bytes that the capture missed before in.Data. Where
+// they all belong to content whose length is known, the count goes on; where
+// they may hide the end of a message, the message ends here and the side is
+// lost.
+func (d *decoder) gap(t *turn) {
+	h, n := t.h, t.in.Lost
+	h.scan, h.line = 0, 0
+	switch h.state {
+	case atHead, lost:
+		h.state = lost
+		return
+	case inLength, inChunk:
+		if n <= h.need {
+			h.need -= n
+			h.count += n
+			d.missing(h, t.in.Offset-n, n)
+			if h.need == 0 {
+				d.bodyDone(t)
+			}
+			return
+		}
+		h.count += h.need
+		d.missing(h, t.in.Offset-n, h.need)
+	case inClose:
+		h.count += n
+		d.missing(h, t.in.Offset-n, n)
+		return
+	default:
+		d.missing(h, t.in.Offset-n, n)
+	}
+	d.end(t, t.in.Offset-n, message.Gapped)
+	h.state = lost
+}
+
+// missing notes a gap of n bytes that begins at offset off of the side.
+func (d *decoder) missing(h *half, off, n uint64) {
+	h.cutShort = true
+	h.unasked = false
+	m := h.m
+	m.Marks |= message.Gapped
+	m.Lost += int64(n)
+	if len(m.Gaps) < message.MaxGaps {
+		m.Gaps = append(m.Gaps, message.Gap{Offset: off - m.Begin, Length: n})
+	}
+}
+
+// final ends what the bytes left over can no longer complete.
+func (d *decoder) final(t *turn) {
+	h := t.h
+	rest := t.rest()
+	if h.state == atHead && len(rest) > 0 {
+		d.partial(t, rest)
+	}
+	for t.used < len(t.in.Data) && t.err == nil && d.step(t) {
+	}
+	t.used = len(t.in.Data)
+	h.scan, h.line = 0, 0
+	if !t.in.End || t.err != nil {
+		return
+	}
+	if h.m != nil {
+		switch {
+		case h.state == inClose && !t.in.Cut:
+			d.end(t, t.offset(), 0)
+		default:
+			d.end(t, t.offset(), message.CutEnd)
+		}
+	}
+	h.state = lost
+}
+
+// begin tells the core of h.m and returns the request it answers, if known.
+func (d *decoder) begin(t *turn, m *message.Message) *message.Message {
+	h := t.h
+	h.m = m
+	h.found = true
+	h.count, h.need, h.expect = 0, 0, 0
+	h.codings = codings{}
+	h.cutShort, h.unasked = false, false
+	return t.out.Begin(m)
+}
+
+// end completes h.m, whose last byte stands before offset stop.
+func (d *decoder) end(t *turn, stop uint64, marks message.Mark) {
+	h := t.h
+	m := h.m
+	m.Marks |= marks
+	m.Stop = stop
+	m.End = t.in.Time
+	d.content(h, marks&(message.CutEnd|message.HeadTruncated|message.BadChunk) == 0 && (marks&message.Gapped == 0 || h.state == inLength))
+	h.m = nil
+	h.state = atHead
+	t.out.End(m)
+}
+
+// bodiless ends a message behind its head, which is behind t.used.
+func (d *decoder) bodiless(t *turn) {
+	t.h.m.Size, t.h.m.WireSize = 0, 0
+	t.h.codings = codings{}
+	d.end(t, t.offset(), 0)
+}
+
+// roles: who asks is the client.
+func asks(s flow.Side) bool { return s == flow.Client }

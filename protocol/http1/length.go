@@ -1,0 +1,174 @@
+package http1
+
+import (
+	"math"
+	"strings"
+
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/protocol"
+)
+
+// framing is what the header fields say of where the body ends.
+type framing struct {
+	length   uint64
+	codings  codings // of the content, then of the transfer
+	transfer codings
+	hasLen   bool
+	coded    bool // there is a Transfer-Encoding
+	chunked  bool
+	marks    message.Mark
+}
+
+// add takes a field into account if it says something of the framing.
+func (f *framing) add(name, value string) {
+	switch len(name) {
+	case len("Content-Length"):
+		if name[0]|0x20 == 'c' && message.EqualFold(name, "Content-Length") {
+			f.addLength(value)
+		}
+	case len("Content-Encoding"):
+		if name[0]|0x20 == 'c' && message.EqualFold(name, "Content-Encoding") {
+			f.codings.add(value)
+		}
+	case len("Transfer-Encoding"):
+		if name[0]|0x20 == 't' && message.EqualFold(name, "Transfer-Encoding") {
+			f.addTransfer(value)
+		}
+	}
+}
+
+// addLength reads a Content-Length, which may be a list of equal numbers (RFC
+// 9112 section 6.3). Of several numbers the first one counts.
+func (f *framing) addLength(value string) {
+	for more := true; more; {
+		var v string
+		v, value, more = strings.Cut(value, ",")
+		n, ok := decimal(trimOWS(v))
+		switch {
+		case !ok:
+			f.marks |= message.ConflictLength
+		case !f.hasLen:
+			f.length, f.hasLen = n, true
+		case f.length != n:
+			f.marks |= message.ConflictLength
+		}
+	}
+}
+
+// addTransfer reads a Transfer-Encoding.
+func (f *framing) addTransfer(value string) {
+	f.coded = true
+	for more := true; more; {
+		var v string
+		v, value, more = strings.Cut(value, ",")
+		v = trimCoding(v)
+		if message.EqualFold(v, "chunked") {
+			f.chunked = true
+			continue
+		}
+		f.transfer.add(v)
+	}
+}
+
+// settle decides between Content-Length and Transfer-Encoding: the latter wins
+// (RFC 9112 section 6.3).
+func (f *framing) settle() {
+	if f.coded && f.hasLen {
+		f.marks |= message.ConflictLength
+		if f.chunked {
+			f.hasLen = false
+		}
+	}
+	for _, c := range f.transfer.list[:f.transfer.n] {
+		f.codings.push(c)
+	}
+}
+
+// decimal reads a number of digits that fits an int64.
+func decimal(s string) (uint64, bool) {
+	if s == "" {
+		return 0, false
+	}
+	var n uint64
+	for i := 0; i < len(s); i++ {
+		c := s[i] - '0'
+		if c > 9 || n > (math.MaxInt64-9)/10 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	return n, true
+}
+
+// bodyOfRequest enters the body of h.m, a request.
+func (d *decoder) bodyOfRequest(t *turn, f *framing) {
+	f.settle()
+	t.h.m.Marks |= f.marks
+	switch {
+	case f.chunked:
+		d.enter(t, f, atChunk, 0)
+	case f.hasLen && f.length > 0:
+		d.enter(t, f, inLength, f.length)
+	default:
+		d.bodiless(t)
+	}
+}
+
+// bodyOfAnswer enters the body of h.m, an answer to request, which is nil where
+// it is not known (RFC 9112 section 6.3).
+func (d *decoder) bodyOfAnswer(t *turn, f *framing, request *message.Message) {
+	h, m := t.h, t.h.m
+	success := len(m.Status) == 3 && m.Status[0] == '2'
+	switch {
+	case m.Status == "101":
+		next, _ := m.Get("Upgrade")
+		d.bodiless(t)
+		t.err = &protocol.Opaque{Cause: protocol.Upgraded, Protocol: "http", Next: upgradeName(next)}
+		return
+	case m.Interim, m.Status == "204", m.Status == "304", request != nil && request.Op == "HEAD":
+		d.bodiless(t)
+		return
+	case request != nil && request.Op == "CONNECT":
+		d.connect = false
+		if success {
+			d.bodiless(t)
+			d.tunnel = true
+			return
+		}
+	}
+	f.settle()
+	m.Marks |= f.marks
+	switch {
+	case f.chunked:
+		d.enter(t, f, atChunk, 0)
+	case f.hasLen && !f.coded && f.length == 0:
+		d.bodiless(t)
+	case f.hasLen && !f.coded:
+		d.enter(t, f, inLength, f.length)
+	default:
+		m.Marks |= message.CloseDelimited
+		d.enter(t, f, inClose, 0)
+	}
+	h.unasked = request == nil
+}
+
+// enter starts a body of n bytes, or of an unknown number where n is 0.
+func (d *decoder) enter(t *turn, f *framing, s state, n uint64) {
+	h := t.h
+	h.state, h.need, h.expect, h.codings = s, n, n, f.codings
+	if n == 0 {
+		h.expect = math.MaxInt64
+	}
+}
+
+// upgradeName returns the first protocol of an Upgrade field, in lower case and
+// without its version.
+func upgradeName(v string) string {
+	v, _, _ = strings.Cut(v, ",")
+	v, _, _ = strings.Cut(v, "/")
+	v = trimOWS(v)
+	if len(v) > 32 {
+		v = v[:32]
+	}
+	return strings.ToLower(v)
+}
