@@ -64,7 +64,7 @@ func live(program string) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{Handler: shop(), ReadHeaderTimeout: 5 * time.Second}
-	go server.Serve(l) // ends with Close below
+	go func() { _ = server.Serve(l) }() // ends with Close below, which is its error
 	defer server.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
