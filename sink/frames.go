@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 )
@@ -85,16 +86,28 @@ func (w *Framer) Flush(ctx context.Context) {
 	w.one[0] = nil
 }
 
-// NewFrameStream returns a sink that writes blocks to w as they are. Close
-// calls closer, which may be nil.
-func NewFrameStream(w io.Writer, closer func() error) FrameSink {
-	return &frameStream{w: w, closer: closer}
+// NewFrameStream returns a sink that writes blocks to w as they are. Before
+// each it writes what head appends, such as a file's header; Close calls it once
+// more, so that a file without frames has one too. Then it calls closer. Either
+// may be nil.
+func NewFrameStream(w io.Writer, head func(dst []byte) []byte, closer func() error) FrameSink {
+	return &frameStream{w: w, head: head, closer: closer}
 }
 
 type frameStream struct {
 	w      io.Writer
+	head   func(dst []byte) []byte
 	closer func() error
+	buffer []byte // kept for head
 	closed bool
+}
+
+func (s *frameStream) writeHead(ctx context.Context) error {
+	if s.head == nil {
+		return nil
+	}
+	s.buffer = s.head(s.buffer[:0])
+	return write(ctx, s.w, s.buffer)
 }
 
 func (s *frameStream) Write(ctx context.Context, batch []*Block) error {
@@ -102,6 +115,9 @@ func (s *frameStream) Write(ctx context.Context, batch []*Block) error {
 		return errClosed
 	}
 	for _, b := range batch {
+		if err := s.writeHead(ctx); err != nil {
+			return err
+		}
 		if err := write(ctx, s.w, b.Data); err != nil {
 			return err
 		}
@@ -109,11 +125,14 @@ func (s *frameStream) Write(ctx context.Context, batch []*Block) error {
 	return nil
 }
 
-func (s *frameStream) Close(context.Context) error {
-	if s.closed || s.closer == nil {
-		s.closed = true
+func (s *frameStream) Close(ctx context.Context) error {
+	if s.closed {
 		return nil
 	}
 	s.closed = true
-	return s.closer()
+	err := s.writeHead(ctx)
+	if s.closer != nil {
+		err = errors.Join(err, s.closer())
+	}
+	return err
 }

@@ -15,7 +15,7 @@ func TestFrames(t *testing.T) {
 	closed := 0
 	c := sink.DefaultQueueConfig()
 	c.Policy, c.Bytes = sink.Wait, 1<<20
-	f := sink.NewFrames(sink.NewFrameStream(&out, func() error { closed++; return nil }), c)
+	f := sink.NewFrames(sink.NewFrameStream(&out, nil, func() error { closed++; return nil }), c)
 	w := f.Framer()
 	w.Flush(t.Context()) // nothing yet
 	const n = 100_000
@@ -42,7 +42,7 @@ func TestFrames(t *testing.T) {
 }
 
 func TestFramesDropped(t *testing.T) {
-	f := sink.NewFrames(sink.NewFrameStream(failing{}, nil), sink.DefaultQueueConfig())
+	f := sink.NewFrames(sink.NewFrameStream(failing{}, nil, nil), sink.DefaultQueueConfig())
 	w := f.Framer()
 	for range 10 {
 		w.Append(t.Context(), func(dst []byte) []byte { return append(dst, "frame"...) })
@@ -54,7 +54,7 @@ func TestFramesDropped(t *testing.T) {
 	if s := f.Stats(); s.Dropped[sink.Failed] != (sink.Count{Records: 10, Bytes: 50}) {
 		t.Errorf("%+v", s)
 	}
-	s := sink.NewFrameStream(&bytes.Buffer{}, nil)
+	s := sink.NewFrameStream(&bytes.Buffer{}, nil, nil)
 	_ = s.Close(context.Background())
 	if err := s.Write(context.Background(), nil); err == nil {
 		t.Error("a closed sink takes frames")
@@ -66,3 +66,20 @@ var errNoRoom = errors.New("no room")
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errNoRoom }
+
+func TestFrameHead(t *testing.T) {
+	var out bytes.Buffer
+	n := 0
+	s := sink.NewFrameStream(&out, func(dst []byte) []byte { n++; return append(dst, "<0123"[:n]...) }, nil)
+	if err := s.Write(t.Context(), []*sink.Block{{Data: []byte("a")}, {Data: []byte("b")}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out.String() != "<a<0b<01" {
+		t.Error(out.String())
+	}
+}
