@@ -36,6 +36,9 @@ func (ps *Parser) ethernet(p *Packet, b []byte, depth int) Reason {
 
 // etherType reads what follows a type field, tags and labels first.
 func (ps *Parser) etherType(p *Packet, t uint16, b []byte, depth int) Reason {
+	if depth > MaxDepth {
+		return TooDeep
+	}
 	for range maxTags {
 		skip, at := 0, 0 // bytes of the tag, and where in it the next type stands
 		switch t {
@@ -53,6 +56,9 @@ func (ps *Parser) etherType(p *Packet, t uint16, b []byte, depth int) Reason {
 		case typePPPoE:
 			return ps.pppoe(p, b, depth)
 		case typeTEB:
+			if depth == 0 {
+				return NotIP // only a tunnel carries it
+			}
 			return ps.ethernet(p, b, depth)
 		case typePPP:
 			return ps.ppp(p, b, depth)
@@ -64,7 +70,7 @@ func (ps *Parser) etherType(p *Packet, t uint16, b []byte, depth int) Reason {
 			if len(b) < 4 {
 				return short(p)
 			}
-			return ps.ethernet(p, b[4:], depth)
+			return ps.ethernet(p, b[4:], depth+1)
 		case typeMACsec:
 			return ps.macsec(p, b, depth)
 		case typeNSH:
@@ -100,6 +106,9 @@ func (ps *Parser) llc(p *Packet, b []byte, depth int) Reason {
 			return NotIP
 		}
 		if t := be16(b[6:]); t > maxLLC {
+			if t == typeIPv4 {
+				return ps.ipv4(p, b[8:], depth)
+			}
 			return ps.etherType(p, t, b[8:], depth)
 		}
 		return NotIP

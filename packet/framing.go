@@ -1,8 +1,14 @@
 package packet
 
-// link reads the header of every link type but plain Ethernet.
-func (ps *Parser) link(p *Packet, b []byte) Reason {
-	switch p.Link {
+// link reads the header of a frame of any link type. Those that name another
+// link type inside go one deeper.
+func (ps *Parser) link(p *Packet, link Link, b []byte, depth int) Reason {
+	if depth > MaxDepth {
+		return TooDeep
+	}
+	switch link {
+	case LinkEthernet:
+		return ps.ethernet(p, b, depth)
 	case LinkRaw, linkRawBSD, linkRawOpenBSD:
 		return ps.ipAny(p, b, 0)
 	case LinkIPv4:
@@ -23,6 +29,174 @@ func (ps *Parser) link(p *Packet, b []byte) Reason {
 		return ps.cooked(p, be16(b[8:]), be16(b), b[20:])
 	case LinkNull, LinkLoop:
 		return ps.null(p, b)
+	case LinkPPP, LinkPPPHDLC:
+		if len(b) > 3 && b[0]&0x7f == 0x0f && b[1] == 0 { // RFC 1547 section 4.3.1
+			return ps.chdlc(p, b, depth)
+		}
+		return ps.ppp(p, b, depth)
+	case linkPPPDir:
+		return ps.ppp(p, b[min(1, len(b)):], depth)
+	case LinkPPPoE:
+		return ps.pppoe(p, b, depth)
+	case LinkCHDLC:
+		return ps.chdlc(p, b, depth)
+	case linkCHDLCDir:
+		return ps.chdlc(p, b[min(1, len(b)):], depth)
+	case linkFrameRelay:
+		return ps.frameRelay(p, b)
+	case linkFrameRelayDir:
+		return ps.frameRelay(p, b[min(1, len(b)):])
+	case LinkARCNET, LinkARCLinux:
+		return ps.arcnet(p, link, b)
+	case LinkNFLOG:
+		return ps.nflog(p, b)
+	case linkFDDI: // frame control, addresses
+		return ps.llcAt(p, b, 13)
+	case linkTokenRing: // access and frame control, addresses; the top bit of the source announces a route
+		n := 14
+		if len(b) > 14 && b[8]&0x80 != 0 {
+			n += int(b[14] & 31)
+		}
+		return ps.llcAt(p, b, n)
+	case linkATM, linkATMClip:
+		if len(b) > 2 && b[0] == 0xaa && b[1] == 0xaa {
+			return ps.llc(p, b, depth)
+		}
+		if len(b) > 3 && b[0] == 0xfe && b[1] == 0xfe && b[2] == 3 {
+			return ps.nlpid(p, b[3:])
+		}
+		return ps.ipAny(p, b, depth)
+	case linkSunATM:
+		return ps.llcAt(p, b, 4)
+	case linkSLIP: // direction and 15 bytes for compressed headers
+		return ps.ipAny(p, b[min(16, len(b)):], depth)
+	case linkENC: // address family, SPI, flags
+		return ps.ipAny(p, b[min(12, len(b)):], depth)
+	case linkPFLOG: // the header holds its own length, without the pads
+		if len(b) == 0 {
+			return short(p)
+		}
+		return ps.ipAny(p, b[min((int(b[0])+3)&^3, len(b)):], depth)
+	case link80211:
+		return ps.dot11(p, b, depth, 0)
+	case linkRadiotap:
+		return ps.radiotap(p, b, depth)
+	case linkPrism:
+		if len(b) < 8 {
+			return short(p)
+		}
+		return ps.dot11(p, b[min(int(le32(b[4:])&0xffff), len(b)):], depth, 0)
+	case linkAVS:
+		if len(b) < 8 {
+			return short(p)
+		}
+		return ps.dot11(p, b[min(int(be32(b[4:])&0xffff), len(b)):], depth, 0)
+	case linkPPI: // version, flags, length, link type
+		if len(b) < 8 {
+			return short(p)
+		}
+		return ps.link(p, Link(le32(b[4:])), b[min(int(le16(b[2:])), len(b)):], depth+1)
+	case linkPKTAP, linkUser2: // length, kind of record, link type
+		if len(b) < 12 {
+			return short(p)
+		}
+		n := le32(b)
+		if n < 12 || n > 4096 || le32(b[4:]) != 1 {
+			return Unsupported
+		}
+		return ps.link(p, Link(le32(b[8:])), b[min(int(n), len(b)):], depth+1)
+	case linkNetAnalyzer:
+		return ps.ethernet(p, b[min(4, len(b)):], depth)
+	case linkNetAnalyzerPre:
+		return ps.ethernet(p, b[min(12, len(b)):], depth)
+	case linkMPacket:
+		return ps.ethernet(p, b[min(8, len(b)):], depth)
+	case linkJuniperATM1, linkJuniperATM2:
+		return ps.juniper(p, b, depth)
+	}
+	return Unsupported
+}
+
+// llcAt reads an 802.2 header behind n bytes.
+func (ps *Parser) llcAt(p *Packet, b []byte, n int) Reason {
+	if len(b) < n {
+		return short(p)
+	}
+	return ps.llc(p, b[n:], 0)
+}
+
+// arcnet reads RFC 1201 packets that are not split. Both forms begin with two
+// addresses; Linux puts two bytes of offset before the type, and leaves out
+// nothing else.
+func (ps *Parser) arcnet(p *Packet, link Link, b []byte) Reason {
+	n := 2
+	if link == LinkARCLinux {
+		n = 4
+	}
+	if len(b) < n+4 {
+		return short(p)
+	}
+	t := b[n]
+	n++
+	if t != 240 && t != 241 { // RFC 1051 has neither flag nor sequence
+		if flag := b[n]; link == LinkARCNET && flag == 0xff { // an exception frame repeats them
+			n += 4
+		} else if link == LinkARCNET && flag != 0 {
+			return Unsupported
+		}
+		n += 3
+	}
+	if len(b) < n {
+		return short(p)
+	}
+	switch t {
+	case 212, 240:
+		return ps.ipv4(p, b[n:], 0)
+	case 196:
+		return ps.ipv6(p, b[n:], 0)
+	}
+	return NotIP
+}
+
+// nflog reads the attributes of a netfilter log record, in the byte order of
+// the host that captured, up to the packet.
+func (ps *Parser) nflog(p *Packet, b []byte) Reason {
+	if len(b) < 4 {
+		return short(p)
+	}
+	b = b[4:] // family, version, resource
+	for len(b) >= 4 {
+		n, t := int(le16(b)), le16(b[2:])
+		if n > len(b) || n < 4 || t > 255 {
+			n, t = int(be16(b)), be16(b[2:])
+		}
+		if n < 4 {
+			return Malformed
+		}
+		if t == 9 {
+			return ps.ipAny(p, b[4:min(n, len(b))], 0)
+		}
+		b = b[min((n+3)&^3, len(b)):]
+	}
+	return NotIP
+}
+
+// juniper finds the 802.2 header behind Juniper's own one and a cookie.
+func (ps *Parser) juniper(p *Packet, b []byte, depth int) Reason {
+	if len(b) < 6 || b[0] != 0x4d || b[1] != 0x47 || b[2] != 0x43 {
+		return Unsupported
+	}
+	n := 4
+	if b[3]&0x80 != 0 {
+		n += 2 + int(be16(b[4:]))
+	}
+	if b[3]&2 != 0 { // no link header: a protocol field, then the packet
+		return ps.ipAny(p, b[min(n+4, len(b)):], depth)
+	}
+	for _, cookie := range [...]int{0, 4, 8} {
+		if at := n + cookie; len(b) > at+3 && b[at] == 0xaa && b[at+1] == 0xaa {
+			return ps.llc(p, b[at:], depth)
+		}
 	}
 	return Unsupported
 }

@@ -45,6 +45,9 @@ func (ps *Parser) ipv4(p *Packet, b []byte, depth int) Reason {
 	if b[0]>>4 != 4 || head < 20 {
 		return Malformed
 	}
+	if depth > MaxDepth {
+		return TooDeep
+	}
 	total, missing := int(be16(b[2:4])), 0
 	switch {
 	case total > len(b):
@@ -75,6 +78,9 @@ func (ps *Parser) ipv6(p *Packet, b []byte, depth int) Reason {
 	}
 	if b[0]>>4 != 6 {
 		return Malformed
+	}
+	if depth > MaxDepth {
+		return TooDeep
 	}
 	p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), 0)
 	p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[24:40])), 0)

@@ -25,6 +25,30 @@ const (
 
 // Further link types that Parse reads.
 const (
-	linkRawBSD     Link = 12 // DLT_RAW as some systems write it
-	linkRawOpenBSD Link = 14
+	linkTokenRing      Link = 6
+	linkSLIP           Link = 8
+	linkFDDI           Link = 10
+	linkRawBSD         Link = 12 // DLT_RAW as some systems write it
+	linkRawOpenBSD     Link = 14
+	linkATM            Link = 100 // RFC 2684
+	link80211          Link = 105
+	linkATMClip        Link = 106
+	linkFrameRelay     Link = 107
+	linkENC            Link = 109 // OpenBSD IPsec
+	linkPFLOG          Link = 117
+	linkPrism          Link = 119
+	linkSunATM         Link = 123
+	linkRadiotap       Link = 127
+	linkJuniperATM2    Link = 135
+	linkJuniperATM1    Link = 137
+	linkUser2          Link = 149 // Darwin's PKTAP before it had a number
+	linkAVS            Link = 163
+	linkPPI            Link = 192
+	linkPPPDir         Link = 204
+	linkCHDLCDir       Link = 205
+	linkFrameRelayDir  Link = 206
+	linkNetAnalyzer    Link = 240
+	linkNetAnalyzerPre Link = 241 // with preamble
+	linkPKTAP          Link = 258
+	linkMPacket        Link = 274
 )

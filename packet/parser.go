@@ -42,6 +42,7 @@ type Parser struct {
 	seed      [3]uint64
 	a, b      uint64 // what Hash takes of the innermost source and destination address
 	partition bool   // stop at the innermost address pair, hold nothing
+	trials    int    // guesses made for this frame
 	ports     map[uint16]TunnelKind
 	frags     fragments
 }
@@ -86,10 +87,11 @@ func (ps *Parser) Parse(p *Packet) Reason {
 	if p.TagType != 0 {
 		p.VLAN = p.Tag & 0xfff
 	}
+	ps.trials = 0
 	if p.Link == LinkEthernet {
 		return ps.ethernet(p, p.Data, 0)
 	}
-	return ps.link(p, p.Data)
+	return ps.link(p, p.Link, p.Data, 0)
 }
 
 // short is the reason for a header that runs past the end of the frame.

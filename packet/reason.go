@@ -6,22 +6,23 @@ type Reason uint8
 
 // The ways out of Parse.
 const (
-	OK           Reason = iota // Src, Dst, Proto and Payload are set
-	Held                       // a fragment, kept until its datagram is complete
-	Malformed                  // a header contradicts itself or the frame
-	Truncated                  // the snaplen cut a header
-	NotIP                      // a frame that carries no IP, such as ARP
-	Unsupported                // a link type or transport Parse does not read
-	TooDeep                    // more than MaxDepth encapsulations
-	FragmentBad                // a fragment that overlaps with other content or exceeds a datagram
-	FragmentShed               // a fragment refused or dropped because the bound was hit
+	OK                Reason = iota // Src, Dst, Proto and Payload are set
+	Held                            // a fragment, kept until its datagram is complete
+	Malformed                       // a header contradicts itself or the frame
+	Truncated                       // the snaplen cut a header
+	NotIP                           // a frame that carries no IP, such as ARP
+	Unsupported                     // a link type or transport Parse does not read
+	TooDeep                         // more than MaxDepth encapsulations
+	FragmentBad                     // a fragment that contradicts bytes held already, or exceeds a datagram
+	FragmentShed                    // a fragment refused because a bound was hit
+	FragmentDuplicate               // a fragment whose bytes were all held already
 	reasons
 )
 
 // Reasons is the count of Reason values.
 const Reasons = int(reasons)
 
-var reasonNames = [Reasons]string{"ok", "held_fragment", "malformed", "truncated", "not_ip", "unsupported", "too_deep", "fragment_bad", "fragment_shed"}
+var reasonNames = [Reasons]string{"ok", "held_fragment", "malformed", "truncated", "not_ip", "unsupported", "too_deep", "fragment_bad", "fragment_shed", "fragment_duplicate"}
 
 // String returns the counter name of the reason.
 func (r Reason) String() string {
