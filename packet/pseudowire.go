@@ -62,16 +62,17 @@ func (ps *Parser) pseudowire(p *Packet, b []byte, depth int) Reason {
 // packet. It leaves p as it was where none of them fits.
 func (ps *Parser) try(p *Packet, b []byte, depth int) (Reason, bool) {
 	o, handed := ps.save(p), ps.frags.handed
-	for kind := range 4 {
+	ether := len(b) >= 14 && likely(be16(b[12:]), len(b)-14)
+	for kind := range 5 {
 		r := NotIP
 		switch kind {
 		case 0:
-			if len(b) < 20 || b[0]>>4 != 4 && b[0]>>4 != 6 || !ps.guess() {
+			if len(b) < 20 || b[0]>>4 != 4 && b[0]>>4 != 6 || ether && !sound(b) || !ps.guess() {
 				continue
 			}
 			r = ps.ipAny(p, b, depth)
 		case 1:
-			if len(b) < 14 || !likely(be16(b[12:]), len(b)-14) || !ps.guess() {
+			if !ether || !ps.guess() {
 				continue
 			}
 			r = ps.ethernet(p, b, depth)
@@ -85,6 +86,11 @@ func (ps *Parser) try(p *Packet, b []byte, depth int) (Reason, bool) {
 				continue
 			}
 			r = ps.chdlc(p, b, depth)
+		case 4: // what case 0 left out
+			if !ether || len(b) < 20 || b[0]>>4 != 4 && b[0]>>4 != 6 || sound(b) || !ps.guess() {
+				continue
+			}
+			r = ps.ipAny(p, b, depth)
 		}
 		switch r {
 		case OK:
@@ -107,6 +113,24 @@ func (ps *Parser) try(p *Packet, b []byte, depth int) (Reason, bool) {
 func (ps *Parser) guess() bool {
 	ps.trials++
 	return ps.trials <= maxTrials
+}
+
+// sound tells whether an IP header is certainly one: by its checksum, or by
+// its length for version 6. An unsound one may still be one whose checksum was
+// left to the card.
+func sound(b []byte) bool {
+	if b[0]>>4 == 6 {
+		return len(b) >= 40 && int(be16(b[4:]))+40 <= len(b)
+	}
+	n := int(b[0]&15) * 4
+	if n < 20 || n > len(b) {
+		return false
+	}
+	var sum uint32
+	for i := 0; i < n; i += 2 {
+		sum += uint32(be16(b[i:]))
+	}
+	return sum>>16+sum&0xffff == 0xffff
 }
 
 // likely tells whether an Ethernet type field is one that a frame with size
