@@ -204,10 +204,10 @@ func (ps *Parser) juniper(p *Packet, b []byte, depth int) Reason {
 // The values of ARPHRD_ (Linux if_arp.h) whose cooked frames name something
 // else than an EtherType.
 const (
-	arphrdFrameRelay = 770
-	arphrdIPGRE      = 778
-	arphrdRadiotap   = 803
-	arphrdNetlink    = 824
+	arphrd80211    = 801
+	arphrdPrism    = 802
+	arphrdRadiotap = 803
+	arphrdNetlink  = 824
 )
 
 // cooked reads what follows a Linux cooked header.
@@ -215,7 +215,10 @@ func (ps *Parser) cooked(p *Packet, arphrd, proto uint16, b []byte) Reason {
 	switch arphrd {
 	case arphrdNetlink:
 		return NotIP
-	case arphrdIPGRE: // the protocol field is that of GRE, an EtherType too
+	case arphrd80211, arphrdPrism, arphrdRadiotap:
+		if proto <= maxLLC {
+			return ps.link(p, [...]Link{link80211, linkPrism, linkRadiotap}[arphrd-arphrd80211], b, 1)
+		}
 	}
 	switch proto {
 	case 1: // Novell 802.3 without LLC

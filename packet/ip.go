@@ -43,6 +43,9 @@ func (ps *Parser) ipv4(p *Packet, b []byte, depth int) Reason {
 	}
 	head := int(b[0]&15) * 4
 	if b[0]>>4 != 4 || head < 20 {
+		if b[0]>>4 == 6 { // some cards and rewriters name the wrong version
+			return ps.ipv6(p, b, depth)
+		}
 		return Malformed
 	}
 	if depth > MaxDepth {
@@ -51,7 +54,7 @@ func (ps *Parser) ipv4(p *Packet, b []byte, depth int) Reason {
 	total, missing := int(be16(b[2:4])), 0
 	switch {
 	case total > len(b):
-		missing = total - len(b)
+		missing = ps.lacking(p, total-len(b))
 	case total >= head:
 		b = b[:total]
 	case total == 0: // segmentation offload: the card will fill it in
@@ -71,12 +74,29 @@ func (ps *Parser) ipv4(p *Packet, b []byte, depth int) Reason {
 	return ps.transport(p, Proto(b[9]), b[head:], missing, depth)
 }
 
+// lacking is how many of n bytes that a header announces behind the end of the
+// frame were there on the wire. A header may lie, or a tool may have shortened
+// the frame.
+func (ps *Parser) lacking(p *Packet, n int) int {
+	if ps.frags.handed > 0 {
+		return n
+	}
+	if most := max(p.Length-len(p.Data), 0); n > most {
+		ps.liar = true
+		return most
+	}
+	return n
+}
+
 // ipv6 reads an IPv6 header (RFC 8200).
 func (ps *Parser) ipv6(p *Packet, b []byte, depth int) Reason {
 	if len(b) < 40 {
 		return short(p)
 	}
 	if b[0]>>4 != 6 {
+		if b[0]>>4 == 4 {
+			return ps.ipv4(p, b, depth)
+		}
 		return Malformed
 	}
 	if depth > MaxDepth {
@@ -91,7 +111,7 @@ func (ps *Parser) ipv6(p *Packet, b []byte, depth int) Reason {
 	b = b[40:]
 	switch {
 	case length > len(b):
-		missing = length - len(b)
+		missing = ps.lacking(p, length-len(b))
 	case length > 0:
 		b = b[:length]
 	default: // segmentation offload, or a jumbogram (RFC 2675)

@@ -43,6 +43,7 @@ type Parser struct {
 	a, b      uint64 // what Hash takes of the innermost source and destination address
 	partition bool   // stop at the innermost address pair, hold nothing
 	trials    int    // guesses made for this frame
+	liar      bool   // an IP header announced more than the frame had
 	ports     map[uint16]TunnelKind
 	frags     fragments
 }
@@ -87,7 +88,7 @@ func (ps *Parser) Parse(p *Packet) Reason {
 	if p.TagType != 0 {
 		p.VLAN = p.Tag & 0xfff
 	}
-	ps.trials = 0
+	ps.trials, ps.liar = 0, false
 	if p.Link == LinkEthernet {
 		return ps.ethernet(p, p.Data, 0)
 	}

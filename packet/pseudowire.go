@@ -61,9 +61,10 @@ func (ps *Parser) pseudowire(p *Packet, b []byte, depth int) Reason {
 // try guesses whether b is an Ethernet, PPP or Cisco HDLC frame or an IP
 // packet. It leaves p as it was where none of them fits.
 func (ps *Parser) try(p *Packet, b []byte, depth int) (Reason, bool) {
-	o, handed := ps.save(p), ps.frags.handed
+	o, liar := ps.save(p), ps.liar
 	ether := len(b) >= 14 && likely(be16(b[12:]), len(b)-14)
 	for kind := range 5 {
+		ps.liar = liar
 		r := NotIP
 		switch kind {
 		case 0:
@@ -94,7 +95,7 @@ func (ps *Parser) try(p *Packet, b []byte, depth int) (Reason, bool) {
 		}
 		switch r {
 		case OK:
-			if p.Missing == 0 || p.Length > len(p.Data) || ps.frags.handed != handed {
+			if !ps.liar || kind == 4 {
 				return OK, true
 			}
 		case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep, Unsupported:

@@ -73,7 +73,7 @@ func (ps *Parser) udp(p *Packet, b []byte, missing, depth int) Reason {
 	case length <= len(b):
 		b, missing = b[:length], 0
 	default:
-		missing = length - len(b)
+		missing = min(missing, length-len(b))
 	}
 	ps.ports2(p, UDP, b)
 	p.Payload, p.Missing = b[8:], missing

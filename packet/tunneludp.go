@@ -92,8 +92,8 @@ func (ps *Parser) udpTunnel(p *Packet, sport, dport uint16, depth int) Reason {
 
 // tunnel tries to take a tunnel header off p.Payload.
 func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, depth int) Reason {
-	o, handed := ps.save(p), ps.frags.handed
-	b := p.Payload
+	o, b := ps.save(p), p.Payload
+	ps.liar = false
 	p.Tunnel = Tunnel{Kind: kind}
 	r := NotIP
 	switch kind {
@@ -120,9 +120,9 @@ func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, depth int) Re
 	}
 	switch r {
 	case OK:
-		// An inner packet that claims more than the outer one had room for was
-		// none, unless it comes from fragments.
-		if p.Missing <= o.missing || ps.frags.handed != handed {
+		// Where the tunnel's header proves little, an inner packet that claims
+		// more than the outer one had room for was none.
+		if !ps.liar || kind == VXLAN || kind == GENEVE || kind == GTPU {
 			return OK
 		}
 	case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep:
