@@ -135,6 +135,11 @@ func (d *decoder) content(h *half, known bool) {
 		m.Body = bytes.Clone(h.wire)
 		m.Size = m.WireSize
 		return
+	case err == errSloppy:
+		m.Marks |= message.BadEncoding
+		if whole {
+			m.Size = size
+		}
 	case err != nil && whole:
 		m.Marks |= message.BadEncoding
 	case err == nil && whole:

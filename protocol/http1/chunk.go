@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/protocol"
 )
 
 // chunkMax bounds a chunk's announced size: what is larger is no size.
@@ -12,6 +13,27 @@ const chunkMax = 1 << 60
 // chunkLine reads a chunk's size line (RFC 9112 section 7.1).
 func (d *decoder) chunkLine(t *turn) bool {
 	h, b := t.h, t.rest()
+	if h.opening {
+		switch opens(b, h.chunked) {
+		case protocol.More:
+			if !t.in.Final {
+				return false
+			}
+			fallthrough
+		case protocol.No:
+			d.notChunked(t)
+			return true
+		}
+		h.opening = false
+		if !h.chunked {
+			h.m.Marks |= message.ConflictLength
+		}
+	}
+	if n := len(b) - len(skipBlank(b)); n > 0 && h.scan == 0 {
+		h.m.Marks |= message.BadChunk
+		t.used += n
+		return true
+	}
 	e := bytes.IndexByte(b[min(h.scan, len(b)):], '\n')
 	if e < 0 {
 		if len(b) >= d.s.ChunkLine {
@@ -23,8 +45,14 @@ func (d *decoder) chunkLine(t *turn) bool {
 	e += h.scan
 	h.scan = 0
 	n, ok := chunkSize(b[:e])
-	if !ok || e > d.s.ChunkLine {
-		return d.badChunk(t)
+	if e > d.s.ChunkLine {
+		ok = false
+	}
+	if !ok {
+		if n < 0 || e > junkLine {
+			return d.badChunk(t)
+		}
+		h.m.Marks |= message.BadChunk
 	}
 	if e == 0 || b[e-1] != '\r' {
 		h.m.Marks |= message.BareLF
@@ -38,12 +66,58 @@ func (d *decoder) chunkLine(t *turn) bool {
 		d.measure(h, b)
 	}
 	t.used += e + 1
-	h.state, h.need = inChunk, n
+	h.state, h.need = inChunk, uint64(n)
 	return true
 }
 
-// chunkSize reads the digits of a size line and skips extensions.
-func chunkSize(line []byte) (n uint64, ok bool) {
+// junkLine bounds a size line on which something stands behind the digits that
+// has no business there, in bytes. Browsers read over it.
+const junkLine = 16
+
+// opens tells whether b begins a chunked body. Where that is doubtful already
+// (sure is false) the line must be exact.
+func opens(b []byte, sure bool) protocol.Match {
+	b = skipBlank(b)
+	b = b[:min(len(b), 2*junkLine)]
+	e := bytes.IndexByte(b, '\n')
+	if e >= 0 {
+		n, ok := chunkSize(b[:e])
+		return yes(ok || sure && n >= 0 && e <= junkLine)
+	}
+	n, ok := chunkSize(b)
+	switch {
+	case len(b) < 2*junkLine && (ok || n >= 0 || len(b) == 0):
+		return protocol.More
+	case ok && bytes.IndexByte(b, ';') > 0:
+		return protocol.Yes
+	case len(bytes.TrimLeft(b, " \t")) == 0 && len(b) < junkLine:
+		return protocol.More
+	}
+	return protocol.No
+}
+
+// notChunked goes on with a body that was said to be chunked and is not: its
+// length is what Content-Length says, or it ends with the connection.
+func (d *decoder) notChunked(t *turn) {
+	h := t.h
+	h.opening = false
+	if h.chunked {
+		h.m.Marks |= message.BadChunk
+	}
+	switch {
+	case h.length == 0:
+		d.bodiless(t)
+	case h.length > 0:
+		h.state, h.need, h.expect = inLength, uint64(h.length), uint64(h.length)
+	default:
+		h.state = inClose
+		h.m.Marks |= message.CloseDelimited
+	}
+}
+
+// chunkSize reads the digits of a size line and skips extensions. If the line
+// is not as it should be, n is what its first digits say, -1 without any.
+func chunkSize(line []byte) (n int64, ok bool) {
 	i := 0
 	for i < len(line) && (line[i] == ' ' || line[i] == '\t') {
 		i++
@@ -56,16 +130,20 @@ func chunkSize(line []byte) (n uint64, ok bool) {
 			c -= '0'
 		case c|0x20 >= 'a' && c|0x20 <= 'f':
 			c = c | 0x20 - 'a' + 10
-		case c == ';' || c == ' ' || c == '\t' || c == '\r':
-			return n, i > first
 		default:
-			return 0, false
+			if i == first {
+				return -1, false
+			}
+			return n, c == ';' || c == ' ' || c == '\t' || c == '\r'
 		}
-		if n = n<<4 | uint64(c); n > chunkMax {
-			return 0, false
+		if n = n<<4 | int64(c); n > chunkMax {
+			return -1, false
 		}
 	}
-	return n, i > first
+	if i == first {
+		return -1, false
+	}
+	return n, true
 }
 
 // measure foretells how long a chunked body is from the chunks already there,
@@ -85,9 +163,9 @@ func (d *decoder) measure(h *half, b []byte) {
 			h.expect = sum // all of it is here
 			return
 		}
-		sum += n
+		sum += uint64(n)
 		b = b[e+1:]
-		if n+2 > uint64(len(b)) {
+		if n+2 > int64(len(b)) {
 			return
 		}
 		b = b[n+2:]

@@ -66,17 +66,19 @@ func codingOf(s string) coding {
 	return unknown
 }
 
-// trimCoding takes white space, control characters and parameters off the name
-// of a coding.
+// trimCoding takes parameters, and around the name of a coding whatever no name
+// has, off it, as browsers do.
 func trimCoding(s string) string {
 	if i := strings.IndexByte(s, ';'); i >= 0 {
 		s = s[:i]
 	}
-	for len(s) > 0 && (s[0] <= ' ' || s[0] == 0x7f || s[0] == '"') {
+	for len(s) > 0 && !alphanumeric(s[0]) {
 		s = s[1:]
 	}
-	for n := len(s); n > 0 && (s[n-1] <= ' ' || s[n-1] == 0x7f || s[n-1] == '"'); n = len(s) {
-		s = s[:n-1]
+	for len(s) > 0 && !alphanumeric(s[len(s)-1]) {
+		s = s[:len(s)-1]
 	}
 	return s
 }
+
+func alphanumeric(c byte) bool { return digit(c) || c|0x20 >= 'a' && c|0x20 <= 'z' }

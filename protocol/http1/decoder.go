@@ -33,6 +33,9 @@ type half struct {
 	codings  codings
 	strict   bool   // the head at hand ends a search: it must be free of faults
 	borrowed bool   // wire is part of the input
+	opening  bool   // of an answer's chunked body: nothing of it was read yet
+	chunked  bool   // opening: that it is chunked was said in so many words
+	length   int64  // opening: what Content-Length says, -1 if nothing
 	held     int    // lost: bytes held back from the end of an earlier segment
 	scan     int    // bytes at the front that hold no end of the head
 	line     int    // where among them the last line starts
@@ -213,7 +216,7 @@ func (d *decoder) begin(t *turn, m *message.Message) *message.Message {
 	h.found = true
 	h.count, h.need, h.expect = 0, 0, 0
 	h.codings = codings{}
-	h.cutShort, h.unasked = false, false
+	h.cutShort, h.unasked, h.opening = false, false, false
 	return t.out.Begin(m)
 }
 

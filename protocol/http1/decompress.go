@@ -3,11 +3,11 @@ package http1
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -26,7 +26,7 @@ type pool struct {
 	out     []byte
 	sink    []byte
 	buffers [][]byte
-	gzips   []*gzip.Reader
+	gzips   []*gunzip
 	flates  []io.ReadCloser
 	brotlis []*brotli.Reader
 	zstds   []*zstd.Decoder
@@ -89,10 +89,38 @@ func (m *meter) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// errSloppy says that a body was not coded as announced, and was decompressed
+// all the same.
+var errSloppy = errors.New("content coding is not as announced")
+
 // decompress undoes the codings of wire. It returns at most BodyLimit bytes,
 // which are valid until the next call, and how many there are in all. With an
-// error it returns what came before it.
+// error it returns what came before it. Codings that were announced and not
+// applied are left out if the others then make sense.
 func (s *shared) decompress(c codings, wire []byte) (body []byte, size int64, err error) {
+	if int(c.n) > 1 && len(wire) > 1 && c.list[c.n-1] == gzipped && !magic(wire) {
+		c.n--
+		if body, size, err = s.undo(c, wire); err == nil {
+			err = errSloppy
+		}
+		return body, size, err
+	}
+	body, size, err = s.undo(c, wire)
+	for c.n > 1 && err != nil && err != errBomb && len(body) == 0 {
+		copy(c.list[:], c.list[1:])
+		c.n--
+		if body, size, err = s.undo(c, wire); err == nil {
+			err = errSloppy
+		}
+	}
+	return body, size, err
+}
+
+// magic tells whether b begins as gzip does.
+func magic(b []byte) bool { return len(b) > 1 && b[0] == 0x1f && b[1] == 0x8b }
+
+// undo is decompress without its second thoughts.
+func (s *shared) undo(c codings, wire []byte) (body []byte, size int64, err error) {
 	p := &s.pool
 	p.source.Reset(wire)
 	var src peeker = &p.source
@@ -164,14 +192,17 @@ func (p *pool) stage(c coding, src peeker, head [2]byte) (io.Reader, func(), err
 	case gzipped:
 		z, ok := take(&p.gzips)
 		if !ok {
-			z = new(gzip.Reader)
+			z = new(gunzip)
 		}
-		if err := z.Reset(src); err != nil {
+		if err := z.reset(src); err != nil {
 			give(&p.gzips, z)
 			return nil, nil, err
 		}
 		return z, func() { give(&p.gzips, z) }, nil
 	case deflated:
+		if magic(head[:]) {
+			return p.stage(gzipped, src, head)
+		}
 		// RFC 9110 section 8.4.1.2 means zlib; some send the bare form.
 		if head[0]&15 == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 && head[1]&0x20 == 0 {
 			var skip [2]byte

@@ -11,7 +11,11 @@ import (
 func (d *decoder) head(t *turn) bool {
 	h, b := t.h, t.rest()
 	if h.scan == 0 {
-		if n := len(b) - len(skipBlank(b)); n > 0 {
+		rest := skipBlank(b)
+		if !asks(t.in.From) {
+			rest = bytes.TrimLeft(rest, " \t\r\n") // seen before answers, and ignored
+		}
+		if n := len(b) - len(rest); n > 0 {
 			t.used += n
 			return true
 		}
@@ -45,7 +49,13 @@ func (d *decoder) head(t *turn) bool {
 		}
 		return d.junk(t)
 	}
-	m.Interim = !asks(m.From) && len(m.Status) == 3 && m.Status[0] == '1' && m.Status != "101"
+	if !asks(m.From) && m.Marks&message.FoldedHeader != 0 && m.Marks&message.BadHeader != 0 {
+		if n := blankLine(b[:end]); n > 0 && n < end && !fieldLine(b[n:end]) {
+			d.closeHead(t, b[:n])
+			return true
+		}
+	}
+	m.Interim = interim(m)
 	request := d.begin(t, m)
 	t.used += end
 	if asks(m.From) {
@@ -80,12 +90,7 @@ func (d *decoder) scanHead(h *half, b []byte) (end int, ok bool) {
 	}
 	end = at + 1
 	if again {
-		lines = lines[:0]
-		for i, c := range b[:end] {
-			if c == '\n' {
-				lines = append(lines, int32(i))
-			}
-		}
+		lines = appendLines(lines[:0], b[:end])
 	}
 	d.s.lines = lines
 	return end, true
@@ -131,6 +136,13 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 	for i := range m.Fields {
 		f.add(m.Fields[i].Name, m.Fields[i].Value)
 	}
+	if m.Marks&message.BadHeader != 0 {
+		for i := range m.Fields {
+			if clean := onlyToken(m.Fields[i].Name); clean != m.Fields[i].Name {
+				f.add(clean, m.Fields[i].Value)
+			}
+		}
+	}
 	return m
 }
 
@@ -158,6 +170,7 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 			name = text[s:i]
 		case s < e && (text[s] == ' ' || text[s] == '\t') && len(m.Fields) > 0:
 			m.Marks |= message.FoldedHeader
+			f.suspect(text[s:e])
 			if !over {
 				fold(&m.Fields[len(m.Fields)-1], trimOWS(text[s:e]))
 			}
@@ -202,15 +215,16 @@ func fold(f *message.Field, more string) {
 // by the end or by the head's bound.
 func (d *decoder) partial(t *turn, b []byte) {
 	h := t.h
-	strict := h.strict
-	h.scan, h.line, h.strict = 0, 0, false
-	lines := d.s.lines[:0]
-	for i, c := range b {
-		if c == '\n' {
-			lines = append(lines, int32(i))
+	if t.in.End && !h.strict && !asks(t.in.From) {
+		if n := blankLine(b); n > 0 {
+			d.closeHead(t, b[:n])
+			return
 		}
 	}
-	d.s.lines = lines
+	strict := h.strict
+	h.scan, h.line, h.strict = 0, 0, false
+	d.s.lines = appendLines(d.s.lines[:0], b)
+	lines := d.s.lines
 	var f framing
 	m := d.build(t, b, &f)
 	if m == nil || strict && (m.Marks&message.BadHeader != 0 || len(lines) == 0) {
@@ -233,6 +247,63 @@ func (d *decoder) partial(t *turn, b []byte) {
 	default:
 		h.state = headGap
 	}
+}
+
+// blankLine returns where the line ends in a head that holds nothing but white
+// space; 0 if there is none.
+func blankLine(b []byte) int {
+	for at := 0; ; {
+		e := bytes.IndexByte(b[at:], '\n')
+		if e < 0 {
+			return 0
+		}
+		if at > 0 && len(bytes.TrimLeft(b[at:at+e], " \t\r")) == 0 {
+			return at + e + 1
+		}
+		at += e + 1
+	}
+}
+
+// fieldLine tells whether b begins with the name of a field.
+func fieldLine(b []byte) bool {
+	i := 0
+	for i < len(b) && isToken(b[i]) {
+		i++
+	}
+	return i > 0 && i < len(b) && b[i] == ':'
+}
+
+// closeHead reads an answer whose head never ends, because the empty line at its
+// end has white space in it.
+func (d *decoder) closeHead(t *turn, b []byte) {
+	t.h.scan, t.h.line = 0, 0
+	d.s.lines = appendLines(d.s.lines[:0], b)
+	var f framing
+	m := d.build(t, b, &f)
+	if m == nil {
+		d.junk(t)
+		return
+	}
+	m.Marks |= message.BadHeader
+	m.Interim = interim(m)
+	request := d.begin(t, m)
+	t.used += len(b)
+	d.bodyOfAnswer(t, &f, request)
+}
+
+func appendLines(lines []int32, b []byte) []int32 {
+	for i, c := range b {
+		if c == '\n' {
+			lines = append(lines, int32(i))
+		}
+	}
+	return lines
+}
+
+// interim tells whether an answer is one before the answer (RFC 9110 section
+// 15.2); 101 is the last one in this protocol.
+func interim(m *message.Message) bool {
+	return len(m.Status) == 3 && m.Status[0] == '1' && m.Status != "101"
 }
 
 // simple reports an HTTP/0.9 request: a line without a version.

@@ -14,7 +14,7 @@ type framing struct {
 	codings  codings // of the content, then of the transfer
 	transfer codings
 	hasLen   bool
-	coded    bool // there is a Transfer-Encoding
+	coded    bool // there is a Transfer-Encoding, or what some may take for one
 	chunked  bool
 	marks    message.Mark
 }
@@ -62,12 +62,38 @@ func (f *framing) addTransfer(value string) {
 		var v string
 		v, value, more = strings.Cut(value, ",")
 		v = trimCoding(v)
-		if message.EqualFold(v, "chunked") {
+		switch c := codingOf(v); {
+		case message.EqualFold(v, "chunked"):
 			f.chunked = true
-			continue
+		case c == unknown:
+			f.marks |= message.BadHeader
+		default:
+			f.transfer.push(c)
 		}
-		f.transfer.add(v)
 	}
+}
+
+// suspect takes text into account that stands where no field should begin, such
+// as behind a bare CR or on a folded line, and that some readers take for one.
+func (f *framing) suspect(text string) {
+	name, value, ok := strings.Cut(text, ":")
+	if !ok || len(name) > 64 || !message.EqualFold(onlyToken(name), "Transfer-Encoding") {
+		return
+	}
+	f.coded = true
+	if strings.Contains(strings.ToLower(value[:min(len(value), 64)]), "chunked") {
+		f.marks |= message.BadHeader
+	}
+}
+
+// onlyToken returns s without the characters that no name has.
+func onlyToken(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 128 && isToken(byte(r)) {
+			return r
+		}
+		return -1
+	}, s)
 }
 
 // settle decides between Content-Length and Transfer-Encoding: the latter wins
@@ -75,9 +101,6 @@ func (f *framing) addTransfer(value string) {
 func (f *framing) settle() {
 	if f.coded && f.hasLen {
 		f.marks |= message.ConflictLength
-		if f.chunked {
-			f.hasLen = false
-		}
 	}
 	for _, c := range f.transfer.list[:f.transfer.n] {
 		f.codings.push(c)
@@ -136,20 +159,40 @@ func (d *decoder) bodyOfAnswer(t *turn, f *framing, request *message.Message) {
 			return
 		}
 	}
+	if !f.hasLen && !f.coded {
+		afterCR(m, f)
+	}
 	f.settle()
 	m.Marks |= f.marks
 	switch {
-	case f.chunked:
+	case f.coded:
 		d.enter(t, f, atChunk, 0)
-	case f.hasLen && !f.coded && f.length == 0:
+		h.opening, h.chunked, h.length = true, f.chunked, -1
+		if f.hasLen {
+			h.length = int64(f.length)
+		}
+	case f.hasLen && f.length == 0:
 		d.bodiless(t)
-	case f.hasLen && !f.coded:
+	case f.hasLen:
 		d.enter(t, f, inLength, f.length)
 	default:
 		m.Marks |= message.CloseDelimited
 		d.enter(t, f, inClose, 0)
 	}
 	h.unasked = request == nil
+}
+
+// afterCR looks for fields behind a bare CR, which some readers take for the
+// end of a line.
+func afterCR(m *message.Message, f *framing) {
+	if i := strings.IndexByte(m.Reason, '\r'); i >= 0 {
+		f.suspect(m.Reason[i+1:])
+	}
+	for k := range m.Fields {
+		if i := strings.IndexByte(m.Fields[k].Value, '\r'); i >= 0 {
+			f.suspect(m.Fields[k].Value[i+1:])
+		}
+	}
 }
 
 // enter starts a body of n bytes, or of an unknown number where n is 0.
