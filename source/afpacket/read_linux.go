@@ -1,0 +1,354 @@
+package afpacket
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/source"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long Read waits for a packet.
+const patience = 100 * time.Millisecond
+
+// worker is one Source: a ring of each live device. The packets of several
+// rings come in the order of their times, as far as that can be known: a
+// packet waits until every other ring has shown what it got before.
+type worker struct {
+	group *group
+	wake  int // eventfd: something changed under mu
+
+	// Owned by the reader, while it is busy.
+	rings []*ring
+	polls []unix.PollFd
+	names map[int]int // index of the system → index in the list, for any
+	last  [2]int      // the entry of names that was used last
+
+	mu       sync.Mutex
+	busy     bool    // in Read, or its packets are still lent
+	closed   bool    // Close was called
+	released bool    // and everything given back
+	all      []*ring // rings and those the reader has not picked up yet
+	fresh    bool    // all changed
+	past     source.Stats
+	freezes  uint64 // of the rings that are no more
+}
+
+func newWorker(g *group) (*worker, error) {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	return &worker{group: g, wake: wake, names: map[int]int{}, last: [2]int{-1, 0}}, nil
+}
+
+// Live says that time passes while nothing is read.
+func (w *worker) Live() bool { return true }
+
+// Read implements source.Source. Data points into the rings. After Close it
+// returns io.EOF.
+func (w *worker) Read(batch []packet.Packet) (int, error) {
+	if !w.begin() {
+		return 0, io.EOF
+	}
+	for _, r := range w.rings {
+		r.release()
+	}
+	if len(batch) == 0 {
+		return w.end(0)
+	}
+	n, wait := w.fill(batch)
+	if n == 0 {
+		if err := w.poll(wait); err != nil {
+			w.end(0)
+			return 0, err
+		}
+		w.mu.Lock()
+		fresh, closed := w.fresh, w.closed
+		w.mu.Unlock()
+		if fresh || closed {
+			return w.end(0)
+		}
+		n, _ = w.fill(batch)
+	}
+	return w.end(n)
+}
+
+// begin takes over what changed since the last Read and tells whether there is
+// still something to read.
+func (w *worker) begin() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		w.release()
+		return false
+	}
+	w.busy = true
+	drop := false
+	for _, r := range w.rings {
+		drop = drop || r.gone.Load() && w.spent(r)
+	}
+	if !w.fresh && !drop {
+		return true
+	}
+	w.fresh = false
+	w.rings, w.polls = w.rings[:0], append(w.polls[:0], unix.PollFd{Fd: int32(w.wake), Events: unix.POLLIN})
+	kept := w.all[:0]
+	for _, r := range w.all {
+		if r.gone.Load() && w.spent(r) {
+			w.retire(r)
+			continue
+		}
+		kept = append(kept, r)
+		w.rings = append(w.rings, r)
+		w.polls = append(w.polls, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
+	}
+	clear(w.all[len(kept):])
+	w.all = kept
+	return true
+}
+
+// spent tells whether a ring whose device is gone has nothing left: its last
+// block is handed over within BlockTimeout, so it is asked for some time.
+func (w *worker) spent(r *ring) bool {
+	r.release()
+	if r.ready() {
+		return false
+	}
+	if r.over == 0 {
+		r.over = time.Now().UnixNano() + r.wait
+	}
+	return time.Now().UnixNano() > r.over
+}
+
+func (w *worker) retire(r *ring) {
+	r.close()
+	w.past.Received += r.counted.Received
+	w.past.Dropped += r.counted.Dropped
+	w.freezes += r.freezes
+}
+
+// end lends n packets, or nothing.
+func (w *worker) end(n int) (int, error) {
+	if n > 0 {
+		return n, nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = false
+	if w.closed {
+		w.release()
+		return 0, io.EOF
+	}
+	return 0, nil
+}
+
+// fill sets packets from the rings, the oldest first, and tells how long to
+// wait when it found none.
+func (w *worker) fill(batch []packet.Packet) (int, time.Duration) {
+	if len(w.rings) == 1 {
+		return w.drain(w.rings[0], batch, -1), patience
+	}
+	n, wait := 0, patience
+	var now int64
+	for n < len(batch) {
+		// The oldest ring that has a packet, the second oldest, and whether
+		// some ring may still show an older one.
+		var first *ring
+		var oldest, second packet.Time = 0, -1
+		quiet := int64(0)
+		for _, r := range w.rings {
+			if !r.ready() {
+				quiet = max(quiet, r.wait)
+				continue
+			}
+			switch t := r.time(); {
+			case first == nil:
+				first, oldest = r, t
+			case t < oldest:
+				first, oldest, second = r, t, oldest
+			case second < 0 || t < second:
+				second = t
+			}
+		}
+		if first == nil {
+			break
+		}
+		if quiet > 0 {
+			if now == 0 {
+				now = time.Now().UnixNano()
+			}
+			// What was captured before limit is all there. A clock that was set
+			// back must not hold packets from its future.
+			limit := packet.Time(now - quiet)
+			if oldest > limit && int64(oldest) <= now+int64(time.Second) {
+				// Wait for the whole block rather than for each packet of it.
+				d := time.Duration(first.newest() - limit)
+				wait = min(max(d, time.Millisecond), patience)
+				break
+			}
+			if oldest <= limit && (second < 0 || second > limit) {
+				second = limit
+			}
+		}
+		n += w.drain(first, batch[n:], second)
+	}
+	return n, wait
+}
+
+// drain takes packets from one ring, none that is younger than until unless it
+// is the first, all when until is negative.
+func (w *worker) drain(r *ring, batch []packet.Packet, until packet.Time) int {
+	n := 0
+	for n < len(batch) && r.ready() && (n == 0 || until < 0 || r.time() <= until) {
+		r.take(&batch[n])
+		if r.any {
+			batch[n].Interface = w.device(&batch[n])
+		}
+		n++
+	}
+	r.read.Add(uint64(n))
+	return n
+}
+
+// device returns the index of the device that a packet of the ring of all
+// devices came from.
+func (w *worker) device(p *packet.Packet) int {
+	ifindex, hardware := address(p)
+	if w.last[0] == ifindex {
+		return w.last[1]
+	}
+	at, ok := w.names[ifindex]
+	if !ok {
+		at = w.group.seen(ifindex, hardware)
+		w.names[ifindex] = at
+	}
+	w.last = [2]int{ifindex, at}
+	return at
+}
+
+func (w *worker) poll(wait time.Duration) error {
+	for i, r := range w.rings {
+		// A ring that holds packets back would end the wait at once.
+		if w.polls[1+i].Fd = int32(r.fd); r.ready() {
+			w.polls[1+i].Fd = -1
+		}
+	}
+	ts := unix.NsecToTimespec(int64(wait))
+	n, err := unix.Ppoll(w.polls, &ts, nil)
+	if err == unix.EINTR {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for packets: %w", err)
+	}
+	if n == 0 {
+		return nil
+	}
+	if w.polls[0].Revents != 0 {
+		var b [8]byte
+		unix.Read(w.wake, b[:])
+	}
+	for i := range w.polls[1:] {
+		// A device that goes down leaves ENETDOWN behind, which would end each
+		// wait at once. The kernel takes up again by itself when it comes back.
+		if p := &w.polls[1+i]; p.Revents&unix.POLLERR != 0 {
+			unix.GetsockoptInt(int(p.Fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		}
+	}
+	return nil
+}
+
+// attach swaps the filter of a ring that may have been closed meanwhile.
+func (w *worker) attach(r *ring, filter []bpf.RawInstruction) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.fd < 0 {
+		return nil
+	}
+	return r.attach(filter)
+}
+
+// add hands a ring to the reader.
+func (w *worker) add(r *ring) {
+	w.mu.Lock()
+	if w.closed {
+		r.close()
+	} else {
+		w.all = append(w.all, r)
+		w.fresh = true
+	}
+	w.mu.Unlock()
+	w.rouse()
+}
+
+func (w *worker) rouse() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.released {
+		unix.Write(w.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
+}
+
+// Interfaces names the devices behind Packet.Interface.
+func (w *worker) Interfaces() []source.Interface { return w.group.interfaces() }
+
+// Stats returns what this worker's rings counted.
+func (w *worker) Stats() source.Stats {
+	st, _ := w.stats()
+	return st
+}
+
+func (w *worker) stats() (source.Stats, uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st, freezes := w.past, w.freezes
+	for _, r := range w.all {
+		r.tally()
+		st.Received += r.counted.Received
+		st.Dropped += r.counted.Dropped
+		freezes += r.freezes
+	}
+	return st, freezes
+}
+
+// SetFilter swaps the kernel's filter of all workers; it needs Config.Swap.
+// Packets that the old one accepted may still be read.
+func (w *worker) SetFilter(filter func(packet.Link) ([]bpf.RawInstruction, error)) error {
+	return w.group.setFilter(filter)
+}
+
+// Close ends the capture of this worker. While packets are lent, or another
+// goroutine reads, the next Read gives the memory back.
+func (w *worker) Close() error {
+	w.mu.Lock()
+	first := !w.closed
+	w.closed = true
+	if !w.busy {
+		w.release()
+	}
+	w.mu.Unlock()
+	w.rouse()
+	if first {
+		w.group.leave()
+	}
+	return nil
+}
+
+// release gives everything back, under mu.
+func (w *worker) release() {
+	w.busy = false
+	if w.released {
+		return
+	}
+	w.released = true
+	for _, r := range w.all {
+		w.retire(r)
+	}
+	w.all, w.rings, w.polls = nil, nil, nil
+	unix.Close(w.wake)
+}
