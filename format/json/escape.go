@@ -30,6 +30,10 @@ func makeEscapes() (t [256]uint64) {
 		switch {
 		case c == '"' || c == '\\':
 			s = []byte{'\\', byte(c)}
+		case c == '\b':
+			s = []byte(`\b`)
+		case c == '\f':
+			s = []byte(`\f`)
 		case c == '\n':
 			s = []byte(`\n`)
 		case c == '\r':
@@ -79,12 +83,30 @@ func appendText(dst, s []byte) ([]byte, bool) {
 }
 
 // escape writes s, escaped, to d, which has room for six times its length and
-// slack, and returns how much it wrote and all bytes of s or-ed together.
-//
-// Eight bytes are taken at a time, and how far the input has been read never
-// depends on what was in it: text full of quotes then costs what the table
-// costs, and no wait for one word's end before the next begins.
+// slack, and returns how much it wrote and a word that has high bits set if s
+// has a byte above 0x7f.
 func escape(d, s []byte) (n int, seen uint64) {
+	for wide && len(s) >= 16 {
+		written, read, high := escapeWide(d[n:], s)
+		n += written
+		seen |= high
+		if s = s[read:]; len(s) < 16 {
+			break
+		}
+		written, high = escapeWords(d[n:], s[:16]) // what it could not
+		n += written
+		seen |= high
+		s = s[16:]
+	}
+	written, high := escapeWords(d[n:], s)
+	return n + written, seen | high
+}
+
+// escapeWords is escape with what every machine can do: eight bytes at a time.
+// How far the input has been read never depends on what was in it: text full of
+// quotes then costs what the table costs, and no wait for one word's end before
+// the next begins.
+func escapeWords(d, s []byte) (n int, seen uint64) {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
 		w := binary.LittleEndian.Uint64(s[i:])

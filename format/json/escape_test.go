@@ -1,0 +1,81 @@
+package json
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+)
+
+// both escapes s in both ways and holds them to their bound.
+func both(t *testing.T, s []byte) {
+	t.Helper()
+	room := len(s)*worst + slack
+	one, two := bytes.Repeat([]byte{0xaa}, room+64), bytes.Repeat([]byte{0xaa}, room+64)
+	n, high := escape(one[:room:room], s)
+	m, bits := escapeWords(two[:room:room], s)
+	if !bytes.Equal(one[:n], two[:m]) {
+		t.Fatalf("%q: got %q want %q", s, one[:n], two[:m])
+	}
+	if (high&highs != 0) != (bits&highs != 0) {
+		t.Fatalf("%q: high bits %x and %x", s, high, bits)
+	}
+	for _, b := range [][]byte{one[room:], two[room:]} {
+		if bytes.Count(b, []byte{0xaa}) != 64 {
+			t.Fatalf("%q: wrote behind its room", s)
+		}
+	}
+}
+
+func TestWideEscapesAsWordsDo(t *testing.T) {
+	for c := range 256 {
+		for _, n := range []int{1, 7, 8, 15, 16, 17, 33} {
+			for at := range n {
+				s := bytes.Repeat([]byte{'x'}, n)
+				s[at] = byte(c)
+				both(t, s)
+			}
+			both(t, bytes.Repeat([]byte{byte(c)}, n))
+		}
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 20000 {
+		both(t, word(r, r.IntN(100)))
+	}
+}
+
+func FuzzEscape(f *testing.F) {
+	f.Add([]byte("{\"a\": \"b\\\\c\"}\n\t\x00\x1f\xc3\xa9"))
+	f.Fuzz(func(t *testing.T, s []byte) { both(t, s) })
+}
+
+func BenchmarkText(b *testing.B) {
+	for name, s := range map[string]string{
+		"json":    `{"id":1234,"name":"alpha","tags":["x","y"],"price":12.5,"note":"a \"quoted\" word"},`,
+		"pretty":  "{\n\t\"id\": 1234,\n\t\"name\": \"alpha\"\n},\n",
+		"plain":   "The quick brown fox jumps over the lazy dog, again and again. ",
+		"russian": "Съешь же ещё этих мягких французских булок, да выпей чаю. ",
+		"control": "\x00\x01\x02\x03",
+	} {
+		b.Run(name, func(b *testing.B) {
+			body := bytes.Repeat([]byte(s), 1+4000/len(s))
+			dst := make([]byte, 0, 64<<10)
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				dst, _ = appendText(dst[:0], body)
+			}
+		})
+	}
+}
+
+func BenchmarkExchange(b *testing.B) {
+	x := sample()
+	x.Request.Body = bytes.Repeat([]byte(`{"id":1234,"name":"alpha","tags":["x","y"],"price":12.5}`), 40)
+	e := New(DefaultConfig())
+	dst := e.Append(nil, x)
+	b.SetBytes(int64(len(dst)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = e.Append(dst[:0], x)
+	}
+}
