@@ -64,6 +64,7 @@ type Chunk struct {
 	Ack    uint64      // the offset in the peer's bytes up to which the sender had received when it sent Data; AckUnknown
 	Data   []byte
 	Edge   bool   // Data begins where a segment begins
+	Peer   bool   // a packet of the other side was seen
 	Lost   uint64 // bytes missing right before Offset
 	Mid    bool   // the beginning of this side was not seen: what came before the first Offset is unknown
 	End    bool   // the side said it has no more to send (FIN)

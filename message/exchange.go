@@ -31,14 +31,15 @@ const (
 	LoneMessage        // the protocol expects no partner
 	OneSided           // the other side of the conversation was never seen
 	Unit               // the output asked for single messages
-	halves
+	// Halves is the count of Half values.
+	Halves
 )
 
-var halfNames = [halves]string{"", "no_answer", "answer_late", "answer_lost", "request_lost", "request_unseen", "pair_unproven", "unasked", "lone", "one_sided", ""}
+var halfNames = [Halves]string{"", "no_answer", "answer_late", "answer_lost", "request_lost", "request_unseen", "pair_unproven", "unasked", "lone", "one_sided", ""}
 
 // String returns the name used in records, "" for Whole and Unit.
 func (h Half) String() string {
-	if h < halves {
+	if h < Halves {
 		return halfNames[h]
 	}
 	return ""

@@ -1,0 +1,222 @@
+package protocol
+
+import (
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+)
+
+// ask is a request on its way to its answer, or a gap between requests.
+type ask struct {
+	m       *message.Message
+	answer  *message.Message
+	interim []*message.Message
+	ack     uint64 // up to where its sender had received of the answering side when it began
+	to      uint64 // of a gap: the offset behind it
+	isGap   bool
+	turn    bool // what was lost before it had been answered when it was sent
+	done    bool // the request is complete
+	whole   bool // the answer is complete
+	told    bool // the request was handed on as a half
+	handed  bool // the exchange was handed on with an open answer
+}
+
+// open tells whether the answer has begun and is still to be handed on.
+func (a *ask) open() bool { return a != nil && a.answer != nil && !a.told && !a.handed && !a.whole }
+
+// answered is the last complete answer.
+type answered struct {
+	stop uint64 // offset behind it
+	ack  uint64 // up to where the answering side had received when it began
+	set  bool
+}
+
+// Begin implements Out.
+func (s *stream) Begin(m *message.Message) *message.Message {
+	d := &s.sides[m.From]
+	if d.gap.set {
+		s.judge(m.From)
+	}
+	k := d.at(m.Begin)
+	m.Start = k.time
+	m.Index = d.index
+	d.index++
+	d.cur = m
+	s.core.waiting++
+	if m.From == flow.Client {
+		s.core.stats.Requests++
+		if !m.Lone {
+			s.ask(m, k.ack)
+		}
+		return nil
+	}
+	if m.Interim {
+		s.core.stats.Interim++
+	} else {
+		s.core.stats.Answers++
+	}
+	if m.Lone {
+		return nil
+	}
+	return s.reply(m, k.ack)
+}
+
+// judge decides whether the gap just passed on a side hid where messages begin
+// and end. It did not if the message that was open before reaches over it.
+func (s *stream) judge(from flow.Side) {
+	d := &s.sides[from]
+	g := d.gap
+	d.gap = gap{}
+	if g.open != nil && (d.cur == g.open || g.open.Stop >= g.to) {
+		return
+	}
+	if from == flow.Server {
+		s.sure = false
+		s.answered.set = false
+		return
+	}
+	a := s.core.newAsk()
+	a.isGap, a.to = true, g.to
+	s.queue = append(s.queue, a)
+}
+
+// ask queues a request.
+func (s *stream) ask(m *message.Message, ack uint64) {
+	a := s.core.newAsk()
+	a.m, a.ack, a.turn = m, ack, true
+	s.asking = a
+	if n := len(s.queue); n > 0 {
+		before := s.queue[n-1]
+		switch {
+		case before.isGap:
+			a.turn = s.answered.set && s.answered.ack != flow.AckUnknown && s.answered.ack >= before.to && s.answered.stop == ack
+		case s.sure || before.ack == ack:
+			s.pipelined = true
+		default:
+			a.turn = before.turn
+		}
+	}
+	if s.answering != nil {
+		s.pipelined = true
+	}
+	s.queue = append(s.queue, a)
+	if len(s.queue) > s.core.cfg.Outstanding {
+		s.sure = false
+		s.unask(1, message.AnswerLate) // the oldest; what comes after it needs proof
+	}
+}
+
+// reply finds the request that an answer belongs to. What counts as proof is
+// the table in RATIONALE.md, under "What proves a pair".
+func (s *stream) reply(m *message.Message, ack uint64) *message.Message {
+	a := s.numbered(m)
+	if a == nil && m.Key == 0 {
+		a = s.inTurn(m, ack)
+	}
+	s.replyAck, s.answering = ack, a
+	if a == nil {
+		s.replyWhy = s.why(ack)
+		return nil
+	}
+	if m.Interim {
+		return a.m
+	}
+	a.answer = m
+	for i, x := range s.queue {
+		if x == a {
+			s.queue = append(s.queue[:i], s.queue[i+1:]...)
+			break
+		}
+	}
+	return a.m
+}
+
+// numbered finds a request by the key both carry.
+func (s *stream) numbered(m *message.Message) *ask {
+	if m.Key == 0 {
+		return nil
+	}
+	for _, a := range s.queue {
+		if !a.isGap && a.m.Key == m.Key {
+			return a
+		}
+	}
+	return nil
+}
+
+// inTurn finds the request of an answer by order, where order proves it.
+func (s *stream) inTurn(m *message.Message, ack uint64) *ask {
+	if s.sure {
+		if len(s.queue) == 0 {
+			// The answering side has received bytes that the capture has not:
+			// a request among them would come next.
+			if c := &s.sides[flow.Client]; ack != flow.AckUnknown && ack > c.to || len(c.held) > 0 {
+				s.sure = false
+			}
+			return nil
+		}
+		if a := s.queue[0]; !a.isGap {
+			if ack != flow.AckUnknown && ack <= a.m.Begin || a.ack != flow.AckUnknown && a.ack > m.Begin {
+				return nil // sent before the request was there, or received before it was made
+			}
+			return a
+		}
+		s.sure = false
+	}
+	if s.pipelined || ack == flow.AckUnknown {
+		return nil
+	}
+	for i, a := range s.queue {
+		if !a.isGap && a.turn && a.ack == m.Begin && a.m.Begin < ack {
+			// Its sender had received everything before this answer and
+			// nothing of it, and the answering side had the request.
+			s.unask(i, message.AnswerLost)
+			s.sure = true
+			return a
+		}
+	}
+	return nil
+}
+
+// unask hands on the first n entries of the queue as halves.
+func (s *stream) unask(n int, why message.Half) {
+	for _, a := range s.queue[:n] {
+		s.unanswered(a, why)
+	}
+	s.queue = append(s.queue[:0], s.queue[n:]...)
+}
+
+// overdue hands on what waited long enough.
+func (s *stream) overdue(now packet.Time) {
+	for _, a := range s.queue {
+		if a.isGap || a.told {
+			continue
+		}
+		if !a.done || now < a.m.End.Add(s.core.cfg.AnswerWait) {
+			break
+		}
+		s.late(a)
+	}
+	if a := s.answering; a.open() && now >= a.answer.Start.Add(s.core.cfg.OpenWait) {
+		s.handOver(a)
+	}
+}
+
+// wake returns when overdue has something to do.
+func (s *stream) wake() (at packet.Time) {
+	for _, a := range s.queue {
+		if a.isGap || a.told {
+			continue
+		}
+		if a.done {
+			at = a.m.End.Add(s.core.cfg.AnswerWait)
+		}
+		break
+	}
+	if a := s.answering; a.open() {
+		if t := a.answer.Start.Add(s.core.cfg.OpenWait); at == 0 || t < at {
+			at = t
+		}
+	}
+	return at
+}

@@ -1,0 +1,175 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+)
+
+// Config sets what a Core reads and its bounds.
+type Config struct {
+	Protocols   []Protocol
+	Hold        int           // bytes of one side kept while a message head is incomplete. Default 256 KiB
+	Probe       int           // bytes of one side looked at to find the protocol. Default 8 KiB
+	Tries       int           // segments of one side at whose start the protocol is looked for. Default 32
+	AnswerWait  time.Duration // a request without an answer is handed on so long after its last byte. Default 30 s
+	OpenWait    time.Duration // an answer that goes on is handed on so long after its head. Default 5 s
+	Outstanding int           // requests of one conversation that wait for answers. Default 256
+	Memory      int           // bytes of unfinished messages of all conversations; above it the conversation that grows is shed. Default 256 MiB
+	Messages    bool          // hand on each half as soon as it is complete
+	Exchanges   bool          // hand on exchanges. Default true
+}
+
+// DefaultConfig returns the defaults, without protocols.
+func DefaultConfig() Config {
+	return Config{
+		Hold:        256 << 10,
+		Probe:       8 << 10,
+		Tries:       32,
+		AnswerWait:  30 * time.Second,
+		OpenWait:    5 * time.Second,
+		Outstanding: 256,
+		Memory:      256 << 20,
+		Exchanges:   true,
+	}
+}
+
+// Taker takes what a Core hands on. Its methods are called by the goroutine
+// that owns the flow table.
+type Taker interface {
+	// Mask sees each half once, when it will not change any more and before
+	// it is handed on: the place for masks.
+	Mask(m *message.Message)
+	// Exchange takes an exchange, or a half with its reason.
+	Exchange(x *message.Exchange)
+	// Message takes one half as it became complete; x.Half is message.Unit.
+	Message(x *message.Exchange)
+	// Opaque tells that a conversation is not, or no longer, read, and why.
+	Opaque(f *flow.Flow, o *Opaque)
+	// Broken tells that a decoder panicked; the conversation goes opaque.
+	Broken(f *flow.Flow, protocol string, cause any)
+}
+
+// Stats count what a Core did. Messages are conserved:
+//
+//	Requests + Answers + Interim = 2·Pairs + Interims + Halves + ShedMessages + Waiting
+//
+// when only exchanges are handed on.
+type Stats struct {
+	Requests, Answers, Interim uint64 // begun
+	Pairs                      uint64 // exchanges with both halves
+	Interims                   uint64 // interim answers handed on within exchanges
+	Halves                     uint64 // exchanges with one half
+	HalfBy                     [message.Halves]uint64
+	ShedMessages               uint64 // dropped because the memory bound was hit
+	ShedFlows                  uint64
+	Identified                 uint64 // conversations whose protocol was found
+	Unknown                    uint64 // conversations that speak no known protocol
+	Opaque                     uint64 // conversations a decoder let go: tunnels, upgrades, broken syntax
+	OpaqueBytes                uint64 // bytes of unknown and opaque conversations
+	SkippedBytes               uint64 // bytes before the protocol was found
+	Decoded                    uint64 // bytes given to decoders
+	Broken                     uint64 // conversations whose decoder panicked
+	HoldExceeded               uint64 // conversations whose incomplete message was longer than Hold
+}
+
+// Add adds o to s.
+func (s *Stats) Add(o *Stats) {
+	s.Requests += o.Requests
+	s.Answers += o.Answers
+	s.Interim += o.Interim
+	s.Pairs += o.Pairs
+	s.Interims += o.Interims
+	s.Halves += o.Halves
+	for i := range s.HalfBy {
+		s.HalfBy[i] += o.HalfBy[i]
+	}
+	s.ShedMessages += o.ShedMessages
+	s.ShedFlows += o.ShedFlows
+	s.Identified += o.Identified
+	s.Unknown += o.Unknown
+	s.Opaque += o.Opaque
+	s.OpaqueBytes += o.OpaqueBytes
+	s.SkippedBytes += o.SkippedBytes
+	s.Decoded += o.Decoded
+	s.Broken += o.Broken
+	s.HoldExceeded += o.HoldExceeded
+}
+
+// Core finds protocols, runs decoders and joins answers to requests for the
+// conversations of one worker. It is used by one goroutine.
+type Core struct {
+	cfg     Config
+	take    Taker
+	stats   Stats
+	bytes   int // of unfinished messages
+	waiting int // messages begun and not handed on
+	in      Input
+	streams []*stream // free
+	asks    []*ask    // free
+	bufs    [][]byte  // free hold buffers
+}
+
+// NewCore makes a Core.
+func NewCore(cfg Config, take Taker) *Core { return &Core{cfg: cfg, take: take} }
+
+// Stats returns the counts so far.
+func (c *Core) Stats() Stats { return c.stats }
+
+// Waiting returns how many messages were begun and are not yet handed on.
+func (c *Core) Waiting() int { return c.waiting }
+
+// Bytes returns the bytes of unfinished messages.
+func (c *Core) Bytes() int { return c.bytes }
+
+// Open begins to read a conversation.
+func (c *Core) Open(f *flow.Flow) flow.Stream {
+	var s *stream
+	if n := len(c.streams); n > 0 {
+		s = c.streams[n-1]
+		c.streams = c.streams[:n-1]
+		*s = stream{core: c, flow: f, queue: s.queue[:0], sides: [2]side{{marks: s.sides[0].marks[:0]}, {marks: s.sides[1].marks[:0]}}}
+	} else {
+		s = &stream{core: c, flow: f}
+	}
+	s.sure = true
+	if c.bytes > c.cfg.Memory {
+		c.stats.ShedFlows++
+		s.state = opaque
+	}
+	return s
+}
+
+const maxFree = 4096
+
+func (c *Core) buffer() []byte {
+	if n := len(c.bufs); n > 0 {
+		b := c.bufs[n-1]
+		c.bufs = c.bufs[:n-1]
+		return b
+	}
+	return make([]byte, 0, 4096)
+}
+
+func (c *Core) release(b []byte) {
+	if cap(b) > 0 && cap(b) <= 64<<10 && len(c.bufs) < 256 {
+		c.bufs = append(c.bufs, b[:0])
+	}
+}
+
+func (c *Core) newAsk() *ask {
+	if n := len(c.asks); n > 0 {
+		a := c.asks[n-1]
+		c.asks = c.asks[:n-1]
+		return a
+	}
+	return new(ask)
+}
+
+func (c *Core) freeAsk(a *ask) {
+	*a = ask{}
+	if len(c.asks) < maxFree {
+		c.asks = append(c.asks, a)
+	}
+}
