@@ -1,0 +1,152 @@
+package passiflow
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/protocol"
+	"github.com/passiflow/passiflow/source"
+)
+
+// Passiflow is one run: sources, workers and outputs.
+type Passiflow struct {
+	cfg     Config
+	workers []*worker
+	split   *split // spreads a single source over several workers
+	shared  shared
+	ran     atomic.Bool
+}
+
+// shared is what all workers of a run count together.
+type shared struct{ packets atomic.Uint64 }
+
+// take counts one packet and tells whether it is among the first n.
+func (s *shared) take(n uint64) bool { return s.packets.Add(1) <= n }
+
+// New checks cfg and makes a run of it, which Run starts. It takes over the
+// sources, also when it returns an error: they are then closed.
+func New(cfg Config) (*Passiflow, error) {
+	if err := cfg.validate(); err != nil {
+		for _, s := range cfg.Sources {
+			s.Close()
+		}
+		return nil, err
+	}
+	p := &Passiflow{cfg: cfg}
+	p.cfg.Flow.Ports = cfg.Ports
+	p.cfg.Flow.Datagrams = cfg.wants(UnitFlow)
+	p.cfg.Core.Exchanges, p.cfg.Core.Messages = cfg.wants(UnitExchange), cfg.wants(UnitMessage)
+	sources := cfg.Sources
+	if len(sources) == 1 && cfg.Workers > 1 {
+		p.split = newSplit(sources[0], cfg.Workers, cfg.Parser, cfg.Filter)
+		p.cfg.Filter = nil
+		sources = p.split.sources()
+	}
+	n := newNotes(cfg.Log)
+	for _, src := range sources {
+		p.workers = append(p.workers, newWorker(&p.cfg, src, &p.shared, n))
+	}
+	return p, nil
+}
+
+func newWorker(cfg *Config, src source.Source, s *shared, n *notes) *worker {
+	w := &worker{cfg: cfg, src: src, shared: s, parser: packet.NewParser(cfg.Parser), notes: n}
+	if l, ok := src.(source.Live); ok {
+		w.live = l.Live()
+	}
+	if len(cfg.Ports) > 0 {
+		w.ports = new([8192]byte)
+		for _, p := range cfg.Ports {
+			w.ports[p>>3] |= 1 << (p & 7)
+		}
+	}
+	if cfg.Frames != nil {
+		w.frames = cfg.Frames()
+	}
+	if len(cfg.Outputs) == 0 {
+		return w
+	}
+	if cfg.wants(UnitFlow) {
+		w.flows = make([]*flow.Summary, 0, source.Batch)
+	}
+	if cfg.Protocols != nil && (cfg.wants(UnitExchange) || cfg.wants(UnitMessage)) {
+		core := cfg.Core
+		core.Protocols = cfg.Protocols()
+		w.core = protocol.NewCore(core, w)
+		w.exchanges = make([]*message.Exchange, 0, source.Batch)
+		w.messages = make([]*message.Exchange, 0, source.Batch)
+	}
+	w.table = flow.NewTable(cfg.Flow, w.open, w.done)
+	return w
+}
+
+// Run reads until all sources have ended, one fails, Config.Packets is reached,
+// or ctx ends, which is no error. It then ends all conversations, hands on what
+// they held and closes the sources. The queues of the outputs are the caller's
+// to close. Run is called once.
+func (p *Passiflow) Run(ctx context.Context) error {
+	if p.ran.Swap(true) {
+		return errors.New("run: called twice")
+	}
+	cfg := &p.cfg
+	walk, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(walk, p.closeSources) // ends a Read that waits
+	defer stop()
+	// What the conversations held at the end must still find its way.
+	out := context.WithoutCancel(ctx)
+	errs := make([]error, len(p.workers)+1)
+	var group sync.WaitGroup
+	for i, w := range p.workers {
+		group.Go(func() {
+			errs[i] = w.run(walk, out)
+			if errs[i] != nil || cfg.Packets > 0 && p.shared.packets.Load() >= cfg.Packets {
+				cancel()
+			}
+		})
+	}
+	if p.split != nil {
+		errs[len(p.workers)] = p.split.run(walk)
+	}
+	group.Wait()
+	if walk.Err() != nil { // Read of a source closed under it
+		errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, os.ErrClosed) })
+	}
+	p.closeSources()
+	return errors.Join(errs...)
+}
+
+func (p *Passiflow) closeSources() {
+	for _, s := range p.cfg.Sources {
+		s.Close()
+	}
+}
+
+// Stats returns the ledger so far. It may be called at any time, by anybody.
+func (p *Passiflow) Stats() Stats {
+	var s Stats
+	for _, w := range p.workers {
+		w.mu.Lock()
+		s.add(&w.public)
+		w.mu.Unlock()
+	}
+	if p.split != nil {
+		s.Walk.Packets += p.split.filtered.Load()
+		s.Walk.Filtered += p.split.filtered.Load()
+	}
+	for _, src := range p.cfg.Sources {
+		x := src.Stats()
+		s.Source.Received += x.Received
+		s.Source.Dropped += x.Dropped
+		s.Source.Filtered += x.Filtered
+		s.Source.Cut += x.Cut
+	}
+	return s
+}

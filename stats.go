@@ -1,0 +1,78 @@
+package passiflow
+
+import (
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/protocol"
+	"github.com/passiflow/passiflow/source"
+)
+
+// Walk counts what became of the packets the workers read. They are conserved:
+//
+//	Packets = Filtered + BeyondCount + the sum of Parsed
+//	Parsed[OK] = OtherPort + Flow.Packets (where records are wanted)
+type Walk struct {
+	Packets     uint64
+	Bytes       uint64 // as captured
+	Filtered    uint64 // refused by Config.Filter
+	BeyondCount uint64 // read after Config.Packets was reached
+	Cut         uint64 // shorter than on the wire: the snaplen was too small
+	Parsed      [packet.Reasons]uint64
+	OtherPort   uint64 // none of Config.Ports
+	Written     uint64 // given to Config.Frames
+	Exchanges   uint64 // records handed to outputs of unit exchange
+	Messages    uint64 // the same of unit message
+	Dropped     uint64 // records that Config.Keep refused
+	TLS         uint64 // conversations that speak TLS
+}
+
+// Stats is the ledger of a run.
+type Stats struct {
+	Source  source.Stats // all sources together
+	Walk    Walk
+	Flow    flow.Stats
+	Core    protocol.Stats
+	Flows   int // conversations in the tables now
+	Pending int // bytes held for want of earlier ones
+	Waiting int // messages begun and not handed on
+	Held    int // bytes of unfinished messages
+}
+
+func (s *Stats) add(o *Stats) {
+	w, x := &s.Walk, &o.Walk
+	w.Packets += x.Packets
+	w.Bytes += x.Bytes
+	w.Filtered += x.Filtered
+	w.BeyondCount += x.BeyondCount
+	w.Cut += x.Cut
+	for i := range w.Parsed {
+		w.Parsed[i] += x.Parsed[i]
+	}
+	w.OtherPort += x.OtherPort
+	w.Written += x.Written
+	w.Exchanges += x.Exchanges
+	w.Messages += x.Messages
+	w.Dropped += x.Dropped
+	w.TLS += x.TLS
+	s.Flow.Add(&o.Flow)
+	s.Core.Add(&o.Core)
+	s.Flows += o.Flows
+	s.Pending += o.Pending
+	s.Waiting += o.Waiting
+	s.Held += o.Held
+}
+
+// publish makes a copy of the worker's counts that others may read.
+func (w *worker) publish() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.public.Walk = w.count
+	if w.table != nil {
+		w.public.Flow = w.table.Stats()
+		w.public.Flows, w.public.Pending = w.table.Flows(), w.table.Pending()
+	}
+	if w.core != nil {
+		w.public.Core = w.core.Stats()
+		w.public.Waiting, w.public.Held = w.core.Waiting(), w.core.Bytes()
+	}
+}

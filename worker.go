@@ -1,0 +1,221 @@
+package passiflow
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/protocol"
+	"github.com/passiflow/passiflow/source"
+)
+
+// worker carries the packets of one source from Read to the queues of the
+// outputs, alone: no lock and no channel between.
+type worker struct {
+	cfg    *Config
+	src    source.Source
+	live   bool
+	shared *shared
+	parser *packet.Parser
+	table  *flow.Table // nil: nobody wants records
+	core   *protocol.Core
+	frames Frames
+	ports  *[8192]byte // bitmap; nil: all
+	notes  *notes
+
+	exchanges []*message.Exchange
+	messages  []*message.Exchange
+	flows     []*flow.Summary
+
+	count  Walk
+	mu     sync.Mutex
+	public Stats
+}
+
+// run is the walk. It ends with walk; what is on its way then still reaches the
+// outputs by ctx.
+func (w *worker) run(walk, ctx context.Context) error {
+	batch := make([]packet.Packet, source.Batch)
+	for walk.Err() == nil {
+		n, err := w.src.Read(batch)
+		for i := range batch[:n] {
+			if !w.packet(ctx, &batch[i]) {
+				err = io.EOF
+				break
+			}
+		}
+		if n == 0 && err == nil {
+			w.idle(ctx)
+		}
+		w.hand(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			w.close(ctx)
+			return err
+		}
+	}
+	w.close(ctx)
+	return nil
+}
+
+// packet takes one packet through the floors. It returns false when the run is
+// over.
+func (w *worker) packet(ctx context.Context, p *packet.Packet) bool {
+	w.count.Packets++
+	w.count.Bytes += uint64(len(p.Data))
+	if w.cfg.Filter != nil && !w.cfg.Filter.Match(p) {
+		w.count.Filtered++
+		return true
+	}
+	if w.cfg.Packets > 0 && !w.shared.take(w.cfg.Packets) {
+		w.count.BeyondCount++
+		return false
+	}
+	if len(p.Data) < p.Length {
+		w.count.Cut++
+	}
+	r := w.parser.Parse(p)
+	w.count.Parsed[r]++
+	if r == packet.OK && w.ports != nil && !w.port(p.Src.Port()) && !w.port(p.Dst.Port()) {
+		w.count.OtherPort++
+		return true
+	}
+	if w.frames != nil && (r == packet.OK || r == packet.Held || w.ports == nil) {
+		w.frames.Packet(ctx, p)
+		w.count.Written++
+	}
+	if r == packet.OK && w.table != nil {
+		w.table.Packet(p)
+	}
+	return true
+}
+
+func (w *worker) port(n uint16) bool { return w.ports[n>>3]&(1<<(n&7)) != 0 }
+
+// idle lets the clock drive timeouts while a live source has nothing, lagging
+// the time that packets may rest in the kernel's blocks.
+func (w *worker) idle(ctx context.Context) {
+	if w.live && w.table != nil {
+		w.table.Advance(packet.Time(time.Now().Add(-lag).UnixNano()))
+	}
+	if w.frames != nil {
+		w.frames.Flush(ctx)
+	}
+}
+
+const lag = 250 * time.Millisecond
+
+// hand pushes what the batch brought to the outputs and publishes the counts.
+func (w *worker) hand(ctx context.Context) {
+	for i := range w.cfg.Outputs {
+		switch o := &w.cfg.Outputs[i]; o.Unit {
+		case UnitExchange:
+			push(ctx, o.Records, w.exchanges)
+		case UnitMessage:
+			push(ctx, o.Records, w.messages)
+		case UnitFlow:
+			push(ctx, o.Flows, w.flows)
+		}
+	}
+	w.exchanges, w.messages, w.flows = empty(w.exchanges), empty(w.messages), empty(w.flows)
+	w.publish()
+}
+
+func push[T any](ctx context.Context, to Pusher[T], batch []T) {
+	if len(batch) > 0 {
+		to.Push(ctx, batch)
+	}
+}
+
+// empty forgets what s points to and keeps its room.
+func empty[T any](s []*T) []*T {
+	clear(s)
+	return s[:0]
+}
+
+// close ends all conversations and hands on what they held.
+func (w *worker) close(ctx context.Context) {
+	if w.table != nil {
+		w.table.Close()
+	}
+	if w.frames != nil {
+		w.frames.Flush(ctx)
+	}
+	w.hand(ctx)
+}
+
+// open begins a conversation.
+func (w *worker) open(f *flow.Flow) flow.Stream {
+	w.name(f)
+	if w.core == nil {
+		return nil
+	}
+	return w.core.Open(f)
+}
+
+// name says where a conversation was seen.
+func (w *worker) name(f *flow.Flow) {
+	if all := w.src.Interfaces(); f.Source == "" && f.Interface < len(all) {
+		f.Source = all[f.Interface].Name
+	}
+}
+
+// done takes a conversation at its end.
+func (w *worker) done(s *flow.Summary) {
+	if s.Reason == flow.Evicted {
+		w.notes.evicted(s)
+	}
+	if w.flows != nil {
+		w.name(s.Flow)
+		w.flows = append(w.flows, s)
+	}
+}
+
+// Mask implements protocol.Taker.
+func (w *worker) Mask(m *message.Message) {
+	if w.cfg.Mask != nil {
+		w.cfg.Mask.Mask(m)
+	}
+}
+
+// Exchange implements protocol.Taker.
+func (w *worker) Exchange(x *message.Exchange) {
+	if w.keep(x) {
+		w.exchanges = append(w.exchanges, x)
+		w.count.Exchanges++
+	}
+}
+
+// Message implements protocol.Taker.
+func (w *worker) Message(x *message.Exchange) {
+	if w.keep(x) {
+		w.messages = append(w.messages, x)
+		w.count.Messages++
+	}
+}
+
+func (w *worker) keep(x *message.Exchange) bool {
+	if w.cfg.Keep == nil || w.cfg.Keep.Apply(x) {
+		return true
+	}
+	w.count.Dropped++
+	return false
+}
+
+// Opaque implements protocol.Taker.
+func (w *worker) Opaque(f *flow.Flow, o *protocol.Opaque) {
+	if o.Next == "tls" {
+		w.count.TLS++
+	}
+	w.notes.opaque(f, o)
+}
+
+// Broken implements protocol.Taker.
+func (w *worker) Broken(f *flow.Flow, name string, cause any) { w.notes.broken(f, name, cause) }
