@@ -85,6 +85,16 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 	a := s.core.newAsk()
 	a.m, a.ack, a.turn = m, ack, true
 	s.asking = a
+	d := &s.sides[flow.Server]
+	if m.Index == 0 && !d.begun && ack != flow.AckUnknown {
+		d.to = ack
+	}
+	// What its sender has received of the answering side and the capture has
+	// not: nobody knows what was answered there.
+	unseen := ack != flow.AckUnknown && ack > d.to
+	if unseen {
+		s.sure = false
+	}
 	if n := len(s.queue); n > 0 {
 		before := s.queue[n-1]
 		switch {
@@ -96,7 +106,7 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 			a.turn = before.turn
 		}
 	}
-	if s.answering != nil {
+	if s.answering != nil && !unseen {
 		s.pipelined = true
 	}
 	s.queue = append(s.queue, a)
