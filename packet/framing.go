@@ -243,6 +243,9 @@ func (ps *Parser) null(p *Packet, b []byte) Reason {
 		return short(p)
 	}
 	f := be32(b)
+	if f == 0x0f000800 { // Cisco HDLC under the wrong name
+		return ps.ipv4(p, b[4:], 0)
+	}
 	if f > 0xffff {
 		f = f>>24 | f>>8&0xff00
 	}

@@ -5,6 +5,8 @@ const (
 	typeERSPAN2 = 0x88be // and type I, which has no header
 	typeERSPAN3 = 0x22eb
 	typeWCCP    = 0x883e
+	// Aruba's access points name one of their users by the type.
+	typeAruba, typeArubaLast = 0x8200, 0x8240
 )
 
 // other reads the IP protocols that carry packets.
@@ -33,6 +35,11 @@ func (ps *Parser) other(p *Packet, proto Proto, b []byte, missing, depth int) Re
 	case protoMPLS: // RFC 4023
 		p.Tunnel = Tunnel{Kind: IPIP}
 		r = ps.mpls(p, b, depth+1)
+	case protoPIM: // a register message holds a multicast packet (RFC 7761 section 4.9.3)
+		if len(b) > 8 && b[0] == 0x21 {
+			p.Tunnel = Tunnel{Kind: IPIP}
+			r = ps.ipAny(p, b[8:], depth+1)
+		}
 	case protoL2TP:
 		r = ps.l2tpIP(p, b, depth)
 	}
@@ -99,9 +106,14 @@ func (ps *Parser) gre(p *Packet, b []byte, depth int) Reason {
 			b = b[4:]
 		}
 		return ps.ipv4(p, b, depth)
+	case 0x9000:
+		return ps.dot11(p, b, depth, 0)
 	}
 	if t <= maxLLC {
 		return NotIP
+	}
+	if t >= typeAruba && t <= typeArubaLast {
+		return ps.dot11(p, b, depth, 0)
 	}
 	return ps.etherType(p, t, b, depth)
 }

@@ -14,6 +14,7 @@ const (
 	protoNone     = 59
 	protoDestOpts = 60
 	protoEtherIP  = 97
+	protoPIM      = 103
 	protoL2TP     = 115
 	protoMobility = 135
 	protoUDPLite  = 136

@@ -109,4 +109,29 @@ func BenchmarkParse(b *testing.B) {
 			}
 		})
 	}
+	b.Run("fragments", func(b *testing.B) {
+		ps := packet.NewParser(packet.DefaultConfig())
+		var ring [64]packet.Packet
+		for i := 0; i < len(ring); i += 4 {
+			for j, f := range ethers(pt.IP4{ID: uint16(i)}.Fragments(host4, peer4, 1480, bigSegment(5000))) {
+				ring[i+j] = pt.Packet(0, f)
+			}
+		}
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			p := &ring[i&63]
+			p.Time = packet.Time(i) * 20_000_000 // an id comes back after 1.3 s
+			ps.Parse(p)
+			i++
+		}
+	})
+	b.Run("partition", func(b *testing.B) {
+		k := packet.NewPartitioner(packet.DefaultConfig())
+		p := pt.Packet(0, pt.Ether(inner4()))
+		b.ReportAllocs()
+		for b.Loop() {
+			k.Key(&p)
+		}
+	})
 }

@@ -78,6 +78,12 @@ func (ps *Parser) udpTunnel(p *Packet, sport, dport uint16, depth int) Reason {
 			kind = CAPWAP
 		case portGTPU:
 			kind = GTPU
+		case portVXLAN:
+			kind = VXLAN
+		case portVXLANGPE:
+			kind, dport = VXLAN, portVXLANGPE
+		case portGENEVE:
+			kind = GENEVE
 		default:
 			if ps.ports == nil {
 				return OK
@@ -139,7 +145,7 @@ func (ps *Parser) vxlan(p *Packet, b []byte, dport uint16, depth int) Reason {
 		return NotIP
 	}
 	p.Tunnel.ID = be32(b[4:]) >> 8
-	if dport == portVXLANGPE && b[0]&vxlanHasProto != 0 {
+	if dport == portVXLANGPE && (b[0]&vxlanHasProto != 0 || b[3] != 0) {
 		return ps.nextProto(p, b[3], b[8:], depth)
 	}
 	return ps.ethernet(p, b[8:], depth)
@@ -257,7 +263,7 @@ func (ps *Parser) capwap(p *Packet, b []byte, depth int) Reason {
 	if n < 8 || len(b) < n {
 		return NotIP
 	}
-	if b[3]&0x01 != 0 || b[2]&1 != 0 { // the frame as it was in the air
+	if b[2]&1 != 0 { // the frame as it was in the air
 		return ps.dot11(p, b[n:], depth, 0)
 	}
 	return ps.ethernet(p, b[n:], depth)

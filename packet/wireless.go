@@ -30,7 +30,8 @@ func (ps *Parser) radiotap(p *Packet, b []byte, depth int) Reason {
 	return ps.dot11(p, b[n:], depth, align)
 }
 
-// dot11 reads an IEEE 802.11 data frame in the clear.
+// dot11 reads an IEEE 802.11 data frame in the clear. The bytes of the frame
+// control may be exchanged, as some access points send it.
 func (ps *Parser) dot11(p *Packet, b []byte, depth, align int) Reason {
 	if depth > MaxDepth {
 		return TooDeep
@@ -38,31 +39,35 @@ func (ps *Parser) dot11(p *Packet, b []byte, depth, align int) Reason {
 	if len(b) < 24 {
 		return short(p)
 	}
-	if b[0]&0x0c != 0x08 || b[0]&0x40 != 0 { // not data, or no data in it
+	kind, flags := b[0], b[1]
+	if kind&0x0c != 0x08 && flags&0x4f == 0x08 {
+		kind, flags = flags, kind
+	}
+	if kind&0x0c != 0x08 || kind&0x40 != 0 { // not data, or no data in it
 		return NotIP
 	}
-	if b[1]&0x40 != 0 {
+	if flags&0x40 != 0 {
 		return Unsupported
 	}
 	n, bundle := 24, false
-	if b[1]&3 == 3 { // between stations: a fourth address
+	if flags&3 == 3 { // between stations: a fourth address
 		n += 6
 	}
-	if b[0]&0x80 != 0 { // quality of service
+	if kind&0x80 != 0 { // quality of service
 		if len(b) < n+2 {
 			return short(p)
 		}
 		bundle = b[n]&0x80 != 0
 		n += 2
-		if b[1]&0x80 != 0 {
-			n += 4
-		}
 	}
 	if align > 0 {
 		n = (n + align - 1) / align * align
 	}
 	if bundle { // more than one packet: the first is read
 		n += 14
+	}
+	if kind&0x80 != 0 && flags&0x80 != 0 && (len(b) < n+2 || be16(b[n:]) != 0xaaaa) {
+		n += 4 // the control field of high throughput, if it is there
 	}
 	if len(b) < n {
 		return short(p)
