@@ -46,7 +46,7 @@ type Stats struct {
 	Received uint64 // packets that Read returned or will return
 	Dropped  uint64 // packets the kernel or the device dropped for want of room
 	Filtered uint64 // packets a filter inside the source refused, where it can count them
-	Cut      uint64 // packets of a file that ended in their middle, or were unreadable
+	Cut      uint64 // packets that were unreadable: a file ended in their middle, a mirror's datagram held no frame
 }
 
 // Progress is what a source also is when it knows how much there is to read.
