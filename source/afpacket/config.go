@@ -26,15 +26,16 @@ type Config struct {
 	// packets of a conversation, of whatever device, come to the same one.
 	// Default: 1.
 	Workers int
-	// Snaplen is the count of bytes that are kept of a frame, at most half of
-	// BufferBytes per device. Default: 262144.
+	// Snaplen is the count of bytes that are kept of a frame, at most about a
+	// quarter of BufferBytes per device. Default: 262144.
 	Snaplen int
 	// BufferBytes is the kernel memory for packets of one worker, shared out
 	// evenly to its devices. Default: 32 MiB.
 	BufferBytes int
 	// BlockBytes is the memory that is handed over at a time, a multiple of
-	// 64 KiB; it grows to hold a frame of Snaplen bytes. Smaller blocks wake the
-	// reader more often for less work each. Default: 512 KiB.
+	// 64 KiB; it grows to hold a frame of Snaplen bytes, and shrinks towards that
+	// in a small buffer. Smaller blocks wake the reader more often for less work
+	// each. Default: 512 KiB.
 	BlockBytes int
 	// BlockTimeout is how long a packet may wait in a block that is not full,
 	// in whole milliseconds. Default: 50 ms.
@@ -72,6 +73,8 @@ const (
 	maxSnaplen = 16 << 20  // far above any frame there is
 	maxBuffer  = 1<<31 - 1 // block numbers and sizes are 32 bits wide
 	overhead   = 512       // block header, packet header and alignment, generously
+	fewBlocks  = 4
+	manyBlocks = 16
 	anyDevice  = "any"
 )
 
@@ -102,20 +105,26 @@ func (c *Config) check() error {
 		fault("interfaces: any already holds the others")
 	}
 	if len(faults) == 0 {
-		if n := max(1, len(c.Interfaces)); c.BufferBytes/n < 2*c.block() || c.BufferBytes > maxBuffer {
-			fault("buffer_bytes: %d for %d interfaces must hold at least 2 blocks of %d bytes each, and at most %d bytes in all", c.BufferBytes, n, c.block(), maxBuffer)
+		if c.blocks() < fewBlocks {
+			fault("buffer_bytes: %d for %d interfaces holds less than %d blocks of %d bytes for each: raise it, or lower snaplen", c.BufferBytes, max(1, len(c.Interfaces)), fewBlocks, c.block())
+		}
+		if c.BufferBytes > maxBuffer {
+			fault("buffer_bytes: %d is more than %d", c.BufferBytes, maxBuffer)
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// block returns the bytes of a block: a frame must fit into one.
+// share returns the buffer of one device.
+func (c *Config) share() int { return c.BufferBytes / max(1, len(c.Interfaces)) }
+
+// block returns the bytes of a block: a frame must fit into one. A small buffer
+// has smaller ones, because each takes up a whole block timeout when traffic is
+// slow, and the reader may be late by as many as there are.
 func (c *Config) block() int {
 	need := (c.Snaplen + overhead + granule - 1) / granule * granule
-	return max(c.BlockBytes, need)
+	return max(need, min(c.BlockBytes, c.share()/manyBlocks/granule*granule))
 }
 
 // blocks returns how many blocks each device's ring has.
-func (c *Config) blocks() int {
-	return max(2, c.BufferBytes/max(1, len(c.Interfaces))/c.block())
-}
+func (c *Config) blocks() int { return c.share() / c.block() }

@@ -62,18 +62,24 @@ func (w *worker) Read(batch []packet.Packet) (int, error) {
 		return w.end(0)
 	}
 	n, wait := w.fill(batch)
-	if n == 0 {
-		if err := w.poll(wait); err != nil {
+	if n > 0 {
+		return w.end(n)
+	}
+	for end := time.Now().Add(patience); n == 0; n, wait = w.fill(batch) {
+		left := time.Until(end)
+		if left <= 0 {
+			break
+		}
+		if err := w.poll(min(wait, left)); err != nil {
 			w.end(0)
 			return 0, err
 		}
 		w.mu.Lock()
-		fresh, closed := w.fresh, w.closed
+		changed := w.fresh || w.closed
 		w.mu.Unlock()
-		if fresh || closed {
-			return w.end(0)
+		if changed {
+			break
 		}
-		n, _ = w.fill(batch)
 	}
 	return w.end(n)
 }

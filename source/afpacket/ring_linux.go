@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/passiflow/passiflow/packet"
@@ -41,8 +42,8 @@ type ring struct {
 // openRing makes a ring that takes no packet yet.
 func openRing(cfg *Config, d *source.Device) (*ring, error) {
 	r := &ring{fd: -1, size: cfg.block(), count: cfg.blocks(), link: d.Link, ifindex: d.Index, any: d.Index == 0}
-	// The kernel looks at its blocks once every BlockTimeout and some ticks.
-	r.wait = int64(cfg.BlockTimeout) + 20e6
+	// The kernel looks at its blocks once every BlockTimeout, give or take ticks.
+	r.wait = int64(cfg.BlockTimeout + max(cfg.BlockTimeout/4, 10*time.Millisecond))
 	kind := unix.SOCK_DGRAM // the frame begins at its network header
 	if r.link == packet.LinkEthernet {
 		kind = unix.SOCK_RAW
