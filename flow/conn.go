@@ -38,6 +38,10 @@ type half struct {
 	base   uint32      // sequence number of offset 0
 	bytes  int         // in pages
 
+	steps  [4]step // acknowledgements that passed next, since behind
+	nsteps int
+	lostBy uint64 // Chunk.LostBy
+
 	known   bool // base is set
 	mid     bool // the beginning was not seen
 	opening bool // an earlier first segment may still come
@@ -47,6 +51,9 @@ type half struct {
 	packets, payload, delivered, missing uint64
 	digest                               digest
 }
+
+// step is one acknowledgement and the offset its sender had reached itself.
+type step struct{ acked, at uint64 }
 
 // conn is one conversation in the table.
 type conn struct {

@@ -65,6 +65,7 @@ type Chunk struct {
 	Data   []byte
 	Edge   bool   // Data begins where a segment begins
 	Peer   bool   // a packet of the other side was seen
+	LostBy uint64 // with Lost: an offset of the peer; what the peer sent from there on it sent after it had received the lost bytes. AckUnknown
 	Lost   uint64 // bytes missing right before Offset
 	Mid    bool   // the beginning of this side was not seen: what came before the first Offset is unknown
 	End    bool   // the side said it has no more to send (FIN)

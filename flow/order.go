@@ -30,7 +30,7 @@ func (t *Table) deliver(c *conn, from Side, off uint64, data []byte, ack uint64,
 	for c.wake != 0 && at >= c.wake {
 		t.setWake(c, c.stream.Tick(c.wake))
 	}
-	t.chunk = Chunk{From: from, Time: at, Offset: off, Ack: ack, Data: data, Edge: edge, Lost: h.lost, Mid: h.mid && !h.told, Peer: c.half[from.Peer()].packets > 0}
+	t.chunk = Chunk{From: from, Time: at, Offset: off, Ack: ack, Data: data, Edge: edge, Lost: h.lost, LostBy: h.lostBy, Mid: h.mid && !h.told, Peer: c.half[from.Peer()].packets > 0}
 	h.lost = 0
 	h.told = true
 	t.setWake(c, c.stream.Chunk(&t.chunk))
@@ -43,7 +43,7 @@ func (t *Table) deliverEnd(c *conn, from Side, at packet.Time) {
 	if c.stream == nil {
 		return
 	}
-	t.chunk = Chunk{From: from, Time: at, Offset: h.next, Ack: AckUnknown, Lost: h.lost, Mid: h.mid && !h.told, Peer: c.half[from.Peer()].packets > 0, End: true}
+	t.chunk = Chunk{From: from, Time: at, Offset: h.next, Ack: AckUnknown, Lost: h.lost, LostBy: h.lostBy, Mid: h.mid && !h.told, Peer: c.half[from.Peer()].packets > 0, End: true}
 	h.lost = 0
 	h.told = true
 	t.setWake(c, c.stream.Chunk(&t.chunk))
@@ -54,6 +54,13 @@ func (t *Table) skip(h *half, off uint64) {
 	n := off - h.next
 	if n == 0 {
 		return
+	}
+	h.lostBy = AckUnknown
+	for _, p := range h.steps[:h.nsteps] {
+		if p.acked >= off {
+			h.lostBy = p.at
+			break
+		}
 	}
 	h.lost += n
 	h.missing += n

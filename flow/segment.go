@@ -68,7 +68,7 @@ func (t *Table) Packet(p *packet.Packet) {
 	}
 	ack := uint64(AckUnknown)
 	if flags&packet.ACK != 0 {
-		ack = t.ack(peer, p)
+		ack = t.ack(peer, p, uint64(max(h.offset(seq), 0)))
 	}
 	if flags&packet.RST != 0 {
 		t.stats.AfterReset += uint64(len(p.Payload))
@@ -145,7 +145,8 @@ func (t *Table) segment(c *conn, from Side, p *packet.Packet, off int64, ack uin
 }
 
 // ack notes what p acknowledges of its peer's bytes, and returns the offset.
-func (t *Table) ack(peer *half, p *packet.Packet) uint64 {
+// at is the offset that the sender itself had reached.
+func (t *Table) ack(peer *half, p *packet.Packet, at uint64) uint64 {
 	if !peer.known {
 		// What the sender expects next is where the peer's bytes go on. The
 		// answer to a SYN tells the very beginning.
@@ -159,8 +160,14 @@ func (t *Table) ack(peer *half, p *packet.Packet) uint64 {
 	o := uint64(a)
 	if o > peer.acked {
 		peer.acked = o
-		if peer.behind == 0 && peer.hole() {
-			peer.behind = p.Time
+		if peer.hole() {
+			if peer.behind == 0 {
+				peer.behind, peer.nsteps = p.Time, 0
+			}
+			if peer.nsteps < len(peer.steps) {
+				peer.steps[peer.nsteps] = step{o, at}
+				peer.nsteps++
+			}
 		}
 	}
 	return o

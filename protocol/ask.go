@@ -12,7 +12,7 @@ type ask struct {
 	answer  *message.Message
 	interim []*message.Message
 	ack     uint64 // up to where its sender had received of the answering side when it began
-	to      uint64 // of a gap: the offset behind it
+	to, by  uint64 // of a gap: the offset behind it, and flow.Chunk.LostBy
 	isGap   bool
 	turn    bool // what was lost before it had been answered when it was sent
 	done    bool // the request is complete
@@ -24,11 +24,10 @@ type ask struct {
 // open tells whether the answer has begun and is still to be handed on.
 func (a *ask) open() bool { return a != nil && a.answer != nil && !a.told && !a.handed && !a.whole }
 
-// answered is the last complete answer.
-type answered struct {
-	stop uint64 // offset behind it
-	ack  uint64 // up to where the answering side had received when it began
-	set  bool
+// reply is where the newest answer began.
+type reply struct {
+	begin uint64
+	ack   uint64 // up to where the answering side had received
 }
 
 // Begin implements Out.
@@ -72,11 +71,10 @@ func (s *stream) judge(from flow.Side) {
 	}
 	if from == flow.Server {
 		s.sure = false
-		s.answered.set = false
 		return
 	}
 	a := s.core.newAsk()
-	a.isGap, a.to = true, g.to
+	a.isGap, a.to, a.by = true, g.to, g.by
 	s.queue = append(s.queue, a)
 }
 
@@ -96,14 +94,14 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 		s.sure = false
 	}
 	if n := len(s.queue); n > 0 {
-		before := s.queue[n-1]
-		switch {
-		case before.isGap:
-			a.turn = s.answered.set && s.answered.ack != flow.AckUnknown && s.answered.ack >= before.to && s.answered.stop == ack
-		case s.sure || before.ack == ack:
+		if before := s.queue[n-1]; !before.isGap && (s.sure || before.ack == ack) {
 			s.pipelined = true
-		default:
-			a.turn = before.turn
+		}
+		for i := n - 1; i >= 0; i-- {
+			if g := s.queue[i]; g.isGap {
+				a.turn = ack != flow.AckUnknown && (g.by < ack || s.newest.ack >= g.to && s.newest.begin < ack)
+				break
+			}
 		}
 	}
 	if s.answering != nil && !unseen {
@@ -123,7 +121,10 @@ func (s *stream) reply(m *message.Message, ack uint64) *message.Message {
 	if a == nil && m.Key == 0 {
 		a = s.inTurn(m, ack)
 	}
-	s.replyAck, s.answering = ack, a
+	s.answering = a
+	if ack != flow.AckUnknown {
+		s.newest = reply{m.Begin, ack}
+	}
 	if a == nil {
 		s.replyWhy = s.why(ack)
 		return nil

@@ -51,9 +51,6 @@ func (s *stream) asked(m *message.Message) {
 func (s *stream) replied(m *message.Message) {
 	a := s.answering
 	s.answering = nil
-	if !m.Interim {
-		s.answered = answered{stop: m.Stop, ack: s.replyAck, set: m.Marks&message.CutEnd == 0}
-	}
 	switch {
 	case a == nil:
 		s.ready(m, 0)

@@ -47,6 +47,7 @@ type side struct {
 // gap is a hole that the decoder was just told.
 type gap struct {
 	from, to uint64
+	by       uint64           // flow.Chunk.LostBy
 	open     *message.Message // the message that was open before it
 	set      bool
 }
@@ -63,14 +64,13 @@ type stream struct {
 	sides        [2]side // by role
 
 	// Of pair.go.
-	queue     []*ask // requests without an answer, and gaps between them
-	asking    *ask   // the request that is open
-	answering *ask   // the request whose answer is open; nil: unknown
-	replyAck  uint64 // up to where the answering side had received when the newest answer began
-	replyWhy  message.Half
-	sure      bool // the next answer belongs to the first request of queue
-	pipelined bool // the client was seen to send a request before the answer to the one before
-	answered  answered
+	queue     []*ask       // requests without an answer, and gaps between them
+	asking    *ask         // the request that is open
+	answering *ask         // the request whose answer is open; nil: unknown
+	replyWhy  message.Half // why the newest answer has no request
+	sure      bool         // the next answer belongs to the first request of queue
+	pipelined bool         // the client was seen to send a request before the answer to the one before
+	newest    reply
 }
 
 // Chunk implements flow.Stream.
@@ -99,7 +99,7 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 // feed gives one chunk to the decoder.
 func (s *stream) feed(from flow.Side, c *flow.Chunk) {
 	if c.Lost > 0 {
-		s.lose(from, c.Offset-c.Lost, c.Offset)
+		s.lose(from, c.Offset-c.Lost, c.Offset, c.LostBy)
 		if s.state == opaque {
 			return
 		}
@@ -114,7 +114,7 @@ func (s *stream) feed(from flow.Side, c *flow.Chunk) {
 
 // lose tells the decoder that what it left will not be completed, and notes the
 // gap for its next Input.
-func (s *stream) lose(from flow.Side, begin, end uint64) {
+func (s *stream) lose(from flow.Side, begin, end, by uint64) {
 	d := &s.sides[from]
 	if held := d.held; len(held) > 0 {
 		d.held = nil
@@ -130,7 +130,7 @@ func (s *stream) lose(from flow.Side, begin, end uint64) {
 	if !d.gap.set {
 		d.gap = gap{from: begin, open: d.cur, set: true}
 	}
-	d.gap.to = end
+	d.gap.to, d.gap.by = end, by
 }
 
 // give hands bytes to the decoder and keeps what it leaves.
