@@ -70,7 +70,6 @@ func (t *Table) skip(h *half, off uint64) {
 		t.stats.AckedUnseen += min(h.acked, off) - h.next
 	}
 	h.next = off
-	h.behind = 0
 }
 
 // advance delivers what can be delivered now, in causal order, and notes when

@@ -164,6 +164,9 @@ func (t *Table) ack(peer *half, p *packet.Packet, at uint64) uint64 {
 			if peer.behind == 0 {
 				peer.behind, peer.nsteps = p.Time, 0
 			}
+			for peer.nsteps > 0 && peer.steps[0].acked <= peer.next {
+				peer.nsteps = copy(peer.steps[:], peer.steps[1:peer.nsteps])
+			}
 			if peer.nsteps < len(peer.steps) {
 				peer.steps[peer.nsteps] = step{o, at}
 				peer.nsteps++
