@@ -83,6 +83,8 @@ func (d *decoder) grow(h *half, n int) {
 	}
 	c := want
 	switch {
+	case cap(m.Body) == 0 && h.expect == math.MaxInt64:
+		c = max(2*want, int(min(h.need, firstRoom)))
 	case cap(m.Body) == 0:
 		c = max(want, min(most, max(firstRoom, 2*n)))
 	case cap(m.Body) < 256<<10:

@@ -11,56 +11,41 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// idle bounds how many decompressors of a kind and how many buffers are kept.
-const idle = 4
-
 // keptBuffer bounds the capacity of a buffer that is kept.
 const keptBuffer = 4 << 20
+
+// idleBuffers bounds how many buffers are kept.
+const idleBuffers = 8
 
 // zstdWindow bounds a zstd frame's window (RFC 9659).
 const zstdWindow = 8 << 20
 
-// pool keeps what decompressing needs between two bodies.
+// pool keeps what decompressing needs between two bodies. A body is
+// decompressed in one go, so that one decompressor of each kind does for every
+// coding of a body.
 type pool struct {
 	source  bytes.Reader
 	out     []byte
 	sink    []byte
-	buffers [][]byte
-	gzips   []*gunzip
-	flates  []io.ReadCloser
-	brotlis []*brotli.Reader
-	zstds   []*zstd.Decoder
-	bufs    []*bufio.Reader
+	buffers [][]byte // for compressed bodies that have not ended
+	stages  [len(codings{}.list)]stage
 }
 
 // buffer returns an empty buffer.
 func (p *pool) buffer() []byte {
-	if b, ok := take(&p.buffers); ok {
-		return b[:0]
+	n := len(p.buffers)
+	if n == 0 {
+		return make([]byte, 0, 4<<10)
 	}
-	return make([]byte, 0, 4<<10)
+	b := p.buffers[n-1]
+	p.buffers = p.buffers[:n-1]
+	return b[:0]
 }
 
 // keep takes a buffer back.
 func (p *pool) keep(b []byte) {
-	if b != nil && cap(b) <= keptBuffer {
-		give(&p.buffers, b)
-	}
-}
-
-func take[T any](list *[]T) (v T, ok bool) {
-	n := len(*list)
-	if n == 0 {
-		return v, false
-	}
-	v = (*list)[n-1]
-	*list = (*list)[:n-1]
-	return v, true
-}
-
-func give[T any](list *[]T, v T) {
-	if len(*list) < idle {
-		*list = append(*list, v)
+	if b != nil && cap(b) <= keptBuffer && len(p.buffers) < idleBuffers {
+		p.buffers = append(p.buffers, b)
 	}
 }
 
@@ -70,20 +55,26 @@ type peeker interface {
 	io.ByteReader
 }
 
-// meter stops a stage that gives more than its bound.
-type meter struct {
-	r            io.Reader
+// stage undoes one coding and stops when it gives more than its bound.
+type stage struct {
+	r            io.Reader // one of the following
+	gunzip       gunzip
+	flate        io.ReadCloser
+	brotli       *brotli.Reader
+	zstd         *zstd.Decoder
 	n            int64
-	limit, early int64 // bytes in all; bytes by the ratio, which counts from ratioFrom
+	limit, early int64         // bytes in all; bytes by the ratio, which counts from ratioFrom
+	buf          *bufio.Reader // for the next stage to read from
 }
 
-// ratioFrom is the size from which on the ratio is looked at.
+// ratioFrom is the size from which on the ratio is looked at, in bytes.
 const ratioFrom = 1 << 20
 
-func (m *meter) Read(b []byte) (int, error) {
-	n, err := m.r.Read(b)
-	m.n += int64(n)
-	if m.n > m.limit || m.n > ratioFrom && m.n > m.early {
+// Read implements io.Reader.
+func (st *stage) Read(b []byte) (int, error) {
+	n, err := st.r.Read(b)
+	st.n += int64(n)
+	if st.n > st.limit || st.n > ratioFrom && st.n > st.early {
 		return n, errBomb
 	}
 	return n, err
@@ -123,35 +114,25 @@ func magic(b []byte) bool { return len(b) > 1 && b[0] == 0x1f && b[1] == 0x8b }
 func (s *shared) undo(c codings, wire []byte) (body []byte, size int64, err error) {
 	p := &s.pool
 	p.source.Reset(wire)
+	defer p.source.Reset(nil)
 	var src peeker = &p.source
-	var stages [len(c.list)]meter
-	early := int64(len(wire)) * s.DecodedRatio
-	for i := int(c.n) - 1; i >= 0; i-- {
-		var head [2]byte
-		if i == int(c.n)-1 {
-			copy(head[:], wire)
-		} else if b, _ := src.(*bufio.Reader).Peek(2); len(b) == 2 {
-			head = [2]byte(b)
-		}
-		r, back, err := p.stage(c.list[i], src, head)
-		if err != nil {
+	head := wire[:min(len(wire), 2)]
+	for i := int(c.n) - 1; ; i-- {
+		st := &p.stages[i]
+		if err := st.reset(c.list[i], src, head); err != nil {
 			return nil, 0, err
 		}
-		defer back()
-		m := &stages[i]
-		*m = meter{r: r, limit: s.DecodedLimit, early: early}
+		st.n, st.limit, st.early = 0, s.DecodedLimit, int64(len(wire))*s.DecodedRatio
 		if i == 0 {
-			return s.drain(m)
+			return s.drain(st)
 		}
-		b, ok := take(&p.bufs)
-		if !ok {
-			b = bufio.NewReaderSize(nil, 4<<10)
+		if st.buf == nil {
+			st.buf = bufio.NewReaderSize(nil, 4<<10)
 		}
-		b.Reset(m)
-		defer func() { b.Reset(nil); give(&p.bufs, b) }()
-		src = b
+		st.buf.Reset(st)
+		src = st.buf
+		head, _ = st.buf.Peek(2)
 	}
-	return nil, 0, errUnknown
 }
 
 // drain reads r to its end, keeps what the body limit allows and counts all.
@@ -185,60 +166,48 @@ func (s *shared) drain(r io.Reader) (body []byte, size int64, err error) {
 	return out, size, err
 }
 
-// stage returns a reader that undoes one coding, and what gives it back. head
-// holds the first bytes of src.
-func (p *pool) stage(c coding, src peeker, head [2]byte) (io.Reader, func(), error) {
+// reset makes the stage undo c on what comes from src, which begins with head.
+func (st *stage) reset(c coding, src peeker, head []byte) (err error) {
 	switch c {
 	case gzipped:
-		z, ok := take(&p.gzips)
-		if !ok {
-			z = new(gunzip)
-		}
-		if err := z.reset(src); err != nil {
-			give(&p.gzips, z)
-			return nil, nil, err
-		}
-		return z, func() { give(&p.gzips, z) }, nil
+		st.r = &st.gunzip
+		return st.gunzip.reset(src)
 	case deflated:
-		if magic(head[:]) {
-			return p.stage(gzipped, src, head)
+		if magic(head) {
+			return st.reset(gzipped, src, head)
 		}
 		// RFC 9110 section 8.4.1.2 means zlib; some send the bare form.
-		if head[0]&15 == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 && head[1]&0x20 == 0 {
-			var skip [2]byte
-			if _, err := io.ReadFull(src, skip[:]); err != nil {
-				return nil, nil, err
+		if len(head) == 2 && head[0]&15 == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 && head[1]&0x20 == 0 {
+			for range 2 {
+				if _, err := src.ReadByte(); err != nil {
+					return err
+				}
 			}
 		}
-		z, ok := take(&p.flates)
-		if !ok {
-			z = flate.NewReader(src)
-		} else if err := z.(flate.Resetter).Reset(src, nil); err != nil {
-			return nil, nil, err
+		if st.flate == nil {
+			st.flate = flate.NewReader(src)
+		} else {
+			err = st.flate.(flate.Resetter).Reset(src, nil)
 		}
-		return z, func() { give(&p.flates, z) }, nil
+		st.r = st.flate
 	case brotlied:
-		z, ok := take(&p.brotlis)
-		if !ok {
-			z = brotli.NewReader(src)
-		} else if err := z.Reset(src); err != nil {
-			return nil, nil, err
+		if st.brotli == nil {
+			st.brotli = brotli.NewReader(src)
+		} else {
+			err = st.brotli.Reset(src)
 		}
-		return z, func() { give(&p.brotlis, z) }, nil
+		st.r = st.brotli
 	case zstded:
-		z, ok := take(&p.zstds)
-		if !ok {
-			var err error
-			z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
+		if st.zstd == nil {
+			st.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
 			if err != nil {
-				return nil, nil, err
+				return err
 			}
 		}
-		if err := z.Reset(src); err != nil {
-			give(&p.zstds, z)
-			return nil, nil, err
-		}
-		return z, func() { give(&p.zstds, z) }, nil
+		st.r = st.zstd
+		err = st.zstd.Reset(src)
+	default:
+		err = errUnknown
 	}
-	return nil, nil, errUnknown
+	return err
 }

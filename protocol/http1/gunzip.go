@@ -14,19 +14,19 @@ type gunzip struct {
 	src   peeker
 	flate io.ReadCloser
 	open  bool // inside a member
-	any   bool // a member was read
+	head  [10]byte
 }
 
 var errGzip = errors.New("no gzip header")
 
 func (z *gunzip) reset(src peeker) error {
-	z.src, z.open, z.any = src, false, false
+	z.src, z.open = src, false
 	return z.header()
 }
 
 // header reads the header of a member.
 func (z *gunzip) header() error {
-	var b [10]byte
+	b := &z.head
 	if _, err := io.ReadFull(z.src, b[:]); err != nil {
 		return err
 	}
@@ -34,7 +34,8 @@ func (z *gunzip) header() error {
 		return errGzip
 	}
 	const crc, extra, name, comment = 2, 4, 8, 16
-	if b[3]&extra != 0 {
+	flags := b[3]
+	if flags&extra != 0 {
 		if _, err := io.ReadFull(z.src, b[:2]); err != nil {
 			return err
 		}
@@ -43,7 +44,7 @@ func (z *gunzip) header() error {
 		}
 	}
 	for _, flag := range []byte{name, comment} {
-		for b[3]&flag != 0 {
+		for flags&flag != 0 {
 			c, err := z.src.ReadByte()
 			if err != nil {
 				return err
@@ -53,7 +54,7 @@ func (z *gunzip) header() error {
 			}
 		}
 	}
-	if b[3]&crc != 0 {
+	if flags&crc != 0 {
 		if err := z.skip(2); err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (d *decoder) head(t *turn) bool {
 		return d.junk(t)
 	}
 	if !asks(m.From) && m.Marks&message.FoldedHeader != 0 && m.Marks&message.BadHeader != 0 {
-		if n := blankLine(b[:end]); n > 0 && n < end && !fieldLine(b[n:end]) {
+		if n := blankLine(b[:end]); n > 0 && n < end && b[n] != ' ' && b[n] != '\t' && !fieldLine(b[n:end]) {
 			d.closeHead(t, b[:n])
 			return true
 		}
