@@ -195,7 +195,14 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 			f.add(name, text[v:e])
 			continue
 		}
-		m.Fields = append(m.Fields, message.Field{Name: name, Value: text[v:e], Raw: message.Span{Begin: uint32(v), End: uint32(e)}})
+		n := len(m.Fields)
+		if n == cap(m.Fields) { // trailer fields only
+			m.Fields = append(m.Fields, message.Field{})
+		}
+		m.Fields = m.Fields[:n+1]
+		field := &m.Fields[n]
+		field.Name, field.Value = name, text[v:e]
+		field.Raw = message.Span{Begin: uint32(v), End: uint32(e)}
 	}
 }
 

@@ -13,19 +13,27 @@ const firstLine = 8 << 10
 // methodLimit bounds the length of a method that a probe believes.
 const methodLimit = 32
 
-// tokens has a bit for each character below 128 that may stand in a token
-// (RFC 9110 section 5.6.2).
-const (
-	tokensLow  uint64 = 0x03ff6cfa00000000
-	tokensHigh uint64 = 0x57ffffffc7fffffe
-)
+// tokens has a 1 for each character that may stand in a token (RFC 9110 section
+// 5.6.2), in rows of 16.
+const tokens = "" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0101111100110110" +
+	"1111111111000000" +
+	"0111111111111111" +
+	"1111111111100011" +
+	"1111111111111111" +
+	"1111111111101010" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000" +
+	"0000000000000000"
 
-func isToken(c byte) bool {
-	if c < 64 {
-		return tokensLow>>c&1 != 0
-	}
-	return c < 128 && tokensHigh>>(c-64)&1 != 0
-}
+func isToken(c byte) bool { return tokens[c] == '1' }
 
 // probe tells whether a side's first bytes are HTTP/1.x.
 func probe(head []byte, from flow.Side) protocol.Match {
