@@ -27,6 +27,9 @@ func (d *decoder) body(t *turn) bool {
 	return true
 }
 
+// wireLimit is how many bytes of a compressed body are kept until it ends.
+func (s *shared) wireLimit() int { return max(s.BodyLimit, 64<<10) }
+
 // bodyDone goes on behind a body of known length, or behind a chunk's data.
 func (d *decoder) bodyDone(t *turn) {
 	if t.h.state == inChunk {
@@ -45,11 +48,11 @@ func (d *decoder) keep(h *half, p []byte) {
 		if h.cutShort || d.s.BodyLimit == 0 {
 			return
 		}
-		if h.state == inLength && h.count == 0 && uint64(len(p)) == h.need && len(p) <= d.s.BodyLimit {
+		if h.state == inLength && h.count == 0 && uint64(len(p)) == h.need && len(p) <= d.s.wireLimit() {
 			h.wire, h.borrowed = p, true // the body ends in this very call
 			return
 		}
-		if room := d.s.BodyLimit - len(h.wire); len(p) > room {
+		if room := d.s.wireLimit() - len(h.wire); len(p) > room {
 			p = p[:room]
 			h.cutShort = true
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // chunkMax bounds a chunk's announced size: what is larger is no size.
-const chunkMax = 1 << 60
+const chunkMax = 1 << 56
 
 // chunkLine reads a chunk's size line (RFC 9112 section 7.1).
 func (d *decoder) chunkLine(t *turn) bool {

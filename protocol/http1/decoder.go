@@ -159,6 +159,10 @@ func (d *decoder) gap(t *turn) {
 			}
 			return
 		}
+		if h.state == inChunk {
+			d.missing(h, t.in.Offset-n, n) // how much of it is of this message nobody knows
+			break
+		}
 		h.count += h.need
 		d.missing(h, t.in.Offset-n, h.need)
 	case inClose:

@@ -242,6 +242,9 @@ func (d *decoder) partial(t *turn, b []byte) {
 		h.state = lost
 		return
 	}
+	if len(lines) == 0 {
+		m.Marks = 0 // the line may have been in order
+	}
 	t.used += len(b)
 	d.begin(t, m)
 	switch {

@@ -18,7 +18,8 @@ import (
 type Config struct {
 	// BodyLimit is how many bytes of a decoded body a message keeps. With 0
 	// bodies are counted and not kept. A compressed body is held back as sent
-	// until it ends, and at most this many bytes of it. Default 1 MiB.
+	// until it ends: at most this many bytes of it, or 64 KiB if that is more.
+	// Default 1 MiB.
 	BodyLimit int
 	// HeadLimit bounds start line and header fields in bytes. What the core
 	// holds must be at least this. Default 64 KiB.

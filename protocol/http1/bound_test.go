@@ -1,0 +1,152 @@
+package http1
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/protocol"
+	"github.com/passiflow/passiflow/protocol/protocoltest"
+)
+
+// answer decodes one answer with a configuration.
+func answer(t *testing.T, c Config, data string) *message.Message {
+	t.Helper()
+	d := protocoltest.Run(New(c), []seg{{From: flow.Client, Data: "GET / HTTP/1.1\r\n\r\n"}, fin(s(data))})
+	d.Check(t)
+	if len(d.Messages) != 2 || d.Err != nil {
+		t.Fatalf("%d messages, error %v", len(d.Messages), d.Err)
+	}
+	return d.Messages[1]
+}
+
+func packed(t *testing.T, how string, plain string) string {
+	b := squeeze(t, how, plain)
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s", how, len(b), b)
+}
+
+func TestBodyLimit(t *testing.T) {
+	small := Config{BodyLimit: 100}
+	none := Config{}
+	for _, c := range []struct {
+		name       string
+		cfg        Config
+		data       string
+		kept       int
+		size, wire int64
+		marks      message.Mark
+	}{
+		{"plain", small, sized("HTTP/1.1 200 OK\r\n", 1000), 100, 1000, 1000, message.BodyTruncated},
+		{"plain, as long as the limit", small, sized("HTTP/1.1 200 OK\r\n", 100), 100, 100, 100, 0},
+		{"chunked", small, chunked("HTTP/1.1 200 OK\r\n", 1000, 77), 100, 1000, 1000, message.BodyTruncated},
+		{"closed", small, "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("x", 1000), 100, 1000, 1000, message.BodyTruncated | message.CloseDelimited},
+		{"gzip", small, packed(t, "gzip", strings.Repeat("x", 1000)), 100, 1000, -2, message.BodyTruncated},
+		{"br", small, packed(t, "br", strings.Repeat("x", 1000)), 100, 1000, -2, message.BodyTruncated},
+		{"no bodies", none, sized("HTTP/1.1 200 OK\r\n", 1000), 0, 1000, 1000, message.BodyTruncated},
+		{"no bodies, gzip", none, packed(t, "gzip", strings.Repeat("x", 1000)), 0, -1, -2, message.BodyTruncated},
+		{"no bodies, none there", none, sized("HTTP/1.1 200 OK\r\n", 0), 0, 0, 0, 0},
+	} {
+		m := answer(t, c.cfg, c.data)
+		if len(m.Body) != c.kept || m.Size != c.size || c.wire != -2 && m.WireSize != c.wire || m.Marks != c.marks {
+			t.Errorf("%s: kept %d, size %d, wire %d, marks %v", c.name, len(m.Body), m.Size, m.WireSize, m.Marks.Names(nil))
+		}
+	}
+}
+
+func TestBombs(t *testing.T) {
+	zeros := strings.Repeat("\x00", 8<<20)
+	cfg := DefaultConfig()
+	cfg.BodyLimit = 1000
+	for _, how := range []string{"gzip", "br", "zstd"} {
+		m := answer(t, cfg, packed(t, how, zeros))
+		if m.Marks&message.Bomb == 0 || m.Size != -1 || len(m.Body) > 1000 {
+			t.Errorf("%s by ratio: kept %d, size %d, marks %v", how, len(m.Body), m.Size, m.Marks.Names(nil))
+		}
+		big := cfg
+		big.DecodedRatio, big.DecodedLimit = 1<<40, 4<<20
+		if m := answer(t, big, packed(t, how, zeros)); m.Marks&message.Bomb == 0 || m.Size != -1 {
+			t.Errorf("%s by size: size %d, marks %v", how, m.Size, m.Marks.Names(nil))
+		}
+	}
+	inner := squeeze(t, "gzip", zeros)
+	twice := squeeze(t, "gzip", inner)
+	m := answer(t, cfg, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: %d\r\n\r\n%s", len(twice), twice))
+	if m.Marks&message.Bomb == 0 {
+		t.Errorf("twice: marks %v", m.Marks.Names(nil))
+	}
+	many := strings.Repeat("gzip, ", 40) + "gzip"
+	m = answer(t, cfg, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s", many, len(twice), twice))
+	if m.Marks&message.BadEncoding == 0 {
+		t.Errorf("many: marks %v", m.Marks.Names(nil))
+	}
+}
+
+func TestHeadBounds(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.HeadLimit = 1000
+	m := answer(t, cfg, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("x", 2000)+"\r\n\r\n")
+	if m.Marks&message.HeadTruncated == 0 || m.Stop != 1000 {
+		t.Errorf("a long head: %v, stops at %d", m.Marks.Names(nil), m.Stop)
+	}
+	m = answer(t, DefaultConfig(), "HTTP/1.1 200 OK\r\n"+strings.Repeat("A: b\r\n", 1000)+"Content-Length: 2\r\n\r\nok")
+	if m.Marks != message.HeadTruncated || len(m.Fields) != 256 || string(m.Body) != "ok" {
+		t.Errorf("many fields: %v, %d fields, body %q", m.Marks.Names(nil), len(m.Fields), m.Body)
+	}
+	m = answer(t, DefaultConfig(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n2;"+strings.Repeat("x", 5000)+"\r\nno\r\n0\r\n\r\n")
+	if m.Marks != message.BadChunk || string(m.Body) != "ok" {
+		t.Errorf("a long extension: %v, body %q", m.Marks.Names(nil), m.Body)
+	}
+	for _, n := range []string{"99999999999999999999", "18446744073709551616", "-1", "0x10", "1e3", "9223372036854775808"} {
+		m = answer(t, DefaultConfig(), "HTTP/1.1 200 OK\r\nContent-Length: "+n+"\r\n\r\nok")
+		if m.Marks&message.ConflictLength == 0 || string(m.Body) != "ok" {
+			t.Errorf("length %s: %v, body %q", n, m.Marks.Names(nil), m.Body)
+		}
+	}
+	m = answer(t, DefaultConfig(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n10000000000000000\r\nno")
+	if m.Marks != message.BadChunk || string(m.Body) != "ok" {
+		t.Errorf("a huge chunk: %v, body %q", m.Marks.Names(nil), m.Body)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	long := strings.Repeat("x", 9000)
+	for _, c := range []struct {
+		head           string
+		client, server protocol.Match
+	}{
+		{"", protocol.More, protocol.More},
+		{"\r\n", protocol.More, protocol.More},
+		{"G", protocol.More, protocol.More},
+		{"GET /", protocol.Yes, protocol.Reversed},
+		{"GET x", protocol.More, protocol.More},
+		{"GET x HTTP/1.1\r\n", protocol.Yes, protocol.Reversed},
+		{"GET /" + long, protocol.Yes, protocol.Reversed},
+		{"brew pot HTTP/1.0\n", protocol.Yes, protocol.Reversed},
+		{"brew pot HTTP/2.0\n", protocol.No, protocol.No},
+		{"PRI * HTTP/2.0\r\n\r\nSM", protocol.No, protocol.No},
+		{"EHLO there\r\n", protocol.No, protocol.No},
+		{"SSH-2.0-OpenSSH_9.2\r\n", protocol.No, protocol.No},
+		{"a" + long, protocol.No, protocol.No},
+		{"BREW " + long, protocol.No, protocol.No},
+		{"\x16\x03\x01", protocol.No, protocol.No},
+		{"HTTP/1.1 200 OK\r\n", protocol.Reversed, protocol.Yes},
+		{"HTTP/1.1 200\r\n", protocol.Reversed, protocol.Yes},
+		{"HTTP/1", protocol.More, protocol.More},
+		{"HTTP/1.1 2", protocol.More, protocol.More},
+		{"HTTP/1.1 2x0 OK", protocol.No, protocol.No},
+		{"HTTP/3.1 200 OK", protocol.No, protocol.No},
+		{"ICY 200 OK\r\n", protocol.Reversed, protocol.Yes},
+		{"ICY 2000", protocol.Reversed, protocol.Yes},
+		{"REGISTER sip:a SIP/2.0\r\n", protocol.No, protocol.No},
+	} {
+		p := New(DefaultConfig()).Probe
+		if got := p([]byte(c.head), flow.Client); got != c.client {
+			t.Errorf("client %.40q: %v, want %v", c.head, got, c.client)
+		}
+		if got := p([]byte(c.head), flow.Server); got != c.server {
+			t.Errorf("server %.40q: %v, want %v", c.head, got, c.server)
+		}
+	}
+}
