@@ -28,6 +28,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code,
+			"tape": tape,
 		},
 	})
 }
