@@ -41,8 +41,8 @@ type Config struct {
 	// Outputs take the records.
 	Outputs []Output
 	// Frames makes what takes the packets that passed Filter and Ports, one for
-	// each worker. nil: nobody does
-	Frames func() Frames
+	// each worker and the source it reads. nil: nobody does
+	Frames func(source.Source) Frames
 	// Log takes what happens; nil is silent.
 	Log *slog.Logger
 

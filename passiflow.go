@@ -68,7 +68,7 @@ func newWorker(cfg *Config, src source.Source, s *shared, n *notes) *worker {
 		}
 	}
 	if cfg.Frames != nil {
-		w.frames = cfg.Frames()
+		w.frames = cfg.Frames(src)
 	}
 	if len(cfg.Outputs) == 0 {
 		return w

@@ -1,14 +1,20 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
+	"github.com/passiflow/passiflow"
+	"github.com/passiflow/passiflow/builtin"
+	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/internal/config"
+	"github.com/passiflow/passiflow/protocol"
+	"github.com/passiflow/passiflow/rule"
+	"github.com/passiflow/passiflow/source"
 )
 
 // maxExpression bounds a filter expression read from a file, in bytes.
@@ -34,14 +40,105 @@ func expression(c *config.Capture) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-func checkFilter(c *config.Config) error {
-	_, err := expression(&c.Capture)
-	return err
+// parseFilter returns the filter that c asks for, nil for none.
+func parseFilter(c *config.Capture) (*builtin.Filter, string, error) {
+	text, err := expression(c)
+	if err != nil || text == "" {
+		return nil, "", err
+	}
+	f, err := builtin.ParseFilter(text)
+	return f, text, err
 }
 
-func runCapture(_ context.Context, _ *process, c *config.Config, _ config.Faults) error {
-	if err := checkFilter(c); err != nil {
-		return &exit{exitUsage, err}
+// engine makes the library's configuration of the program's, without sources
+// and outputs.
+func engine(c *config.Config, log *slog.Logger) passiflow.Config {
+	e := passiflow.DefaultConfig()
+	e.Log = log
+	e.Workers = c.Capture.Workers
+	e.Packets = uint64(c.Capture.Count)
+	for _, r := range c.Capture.Ports {
+		for p := r.From; p <= r.To; p++ {
+			e.Ports = append(e.Ports, uint16(p))
+		}
 	}
-	return &exit{exitRun, errors.New("not wired")}
+	limit := int(c.HTTP.BodyLimit)
+	e.Protocols = func() []protocol.Protocol { return builtin.Protocols(builtin.ProtocolOptions{BodyLimit: limit}) }
+	if !c.Mask.ShowSecrets {
+		e.Mask = rule.NewSecrets(rule.SecretHeaders())
+	}
+	e.Core.AnswerWait = c.HTTP.AnswerWait
+	e.Flow.Sample, e.Flow.Seed = c.Flow.Sample, uint64(c.Flow.SampleSeed)
+	e.Flow.Digest = c.Output.Digest
+	if c.Flow.Overlap == "linux" {
+		e.Flow.Overlap = flow.Linux
+	}
+	b := split(c.Flow.Memory)
+	e.Flow.MaxBytes, e.Flow.MaxFlows = b.segments, b.flows
+	e.Flow.MaxPending = min(e.Flow.MaxPending, b.segments/2)
+	e.Core.Memory = b.messages
+	return e
+}
+
+// budget is what --memory is split into.
+type budget struct {
+	messages int   // bytes of unfinished messages
+	segments int   // bytes of packets out of order
+	flows    int   // conversations at once
+	queue    int64 // bytes before each sink
+}
+
+// flowBytes is about what one conversation takes without what it holds.
+const flowBytes = 1 << 10
+
+// split gives half of the budget to unfinished messages, a quarter to
+// conversations, and an eighth each to packets out of order and to the queue.
+func split(memory int64) budget {
+	return budget{
+		messages: int(memory / 2),
+		segments: int(memory / 8),
+		flows:    int(memory / 4 / flowBytes),
+		queue:    memory / 8,
+	}
+}
+
+// openSources opens what c asks for. live tells whether time passes while
+// nothing is read.
+func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logger) (all []source.Source, live bool, err error) {
+	in := &c.Capture
+	switch {
+	case len(in.Files) > 0:
+		s, err := builtin.Files(builtin.FileOptions{Paths: in.Files, Follow: in.Follow, Stdin: p.stdin, Log: log})
+		if err != nil {
+			return nil, false, &exit{exitRun, err}
+		}
+		return []source.Source{s}, in.Follow, nil
+	case len(in.Listen) > 0:
+		all, err = openTunnels(in, log)
+		if len(in.Interfaces) == 0 || err != nil {
+			return all, true, err
+		}
+	}
+	rings, err := builtin.Live(builtin.LiveOptions{
+		Interfaces: in.Interfaces, Wait: in.Wait, Promiscuous: in.Promiscuous, Workers: in.Workers,
+		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Log: log,
+	})
+	if err != nil {
+		closeAll(all)
+		if errors.Is(err, os.ErrPermission) {
+			err = fmt.Errorf("%w: capturing needs CAP_NET_RAW: %s", err, cure())
+		}
+		return nil, true, &exit{exitRefused, err}
+	}
+	return append(all, rings...), true, nil
+}
+
+func openTunnels(in *config.Capture, log *slog.Logger) ([]source.Source, error) {
+	return nil, &exit{exitRun, errors.ErrUnsupported}
+}
+
+func closeAll(all []source.Source) {
+	for _, s := range all {
+		s.Close()
+	}
 }

@@ -26,7 +26,7 @@ func newCheck(p *process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := checkFilter(&s.config); err != nil {
+		if _, _, err := parseFilter(&s.config.Capture); err != nil {
 			return &exit{exitUsage, err}
 		}
 		if show {

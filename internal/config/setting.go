@@ -63,6 +63,8 @@ func (c *Config) Settings() []Setting {
 			size{p: &in.Buffer, unit: 1 << 10, min: 1 << 20, max: 1 << 33}},
 		{"capture.promiscuous", "promiscuous", "", "put the interfaces into promiscuous mode",
 			yes{p: &in.Promiscuous}},
+		{"capture.wait", "wait", "", "wait for interfaces that do not exist yet",
+			yes{p: &in.Wait}},
 		{"capture.workers", "workers", "", "goroutines that share the traffic by conversation",
 			number{p: &in.Workers, min: 1, max: 256}},
 

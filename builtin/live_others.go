@@ -1,0 +1,16 @@
+//go:build !linux
+
+package builtin
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/passiflow/passiflow/source"
+)
+
+// Live opens interfaces, one source for each worker.
+func Live(LiveOptions) ([]source.Source, error) {
+	return nil, fmt.Errorf("open interfaces: live capture on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/passiflow/passiflow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/sink"
+)
+
+const oneSided = message.OneSided
+
+// accounts makes the ledger of what was counted.
+func accounts(st *passiflow.Stats, out *outputs) []account {
+	w, f, c := &st.Walk, &st.Flow, &st.Core
+	packets := account{what: "packets", in: w.Packets, out: []entry{{"filtered", w.Filtered}, {"beyond --count", w.BeyondCount}, {"on other ports", w.OtherPort}},
+		beside: []entry{{"dropped by the kernel", st.Source.Dropped}, {"refused in the kernel", st.Source.Filtered}, {"cut in the file", st.Source.Cut}, {"cut by the snaplen", w.Cut}, {"written", w.Written}}}
+	for r := packet.Malformed; int(r) < packet.Reasons; r++ {
+		packets.out = append(packets.out, entry{words(r.String()), w.Parsed[r]})
+	}
+	packets.out = append(packets.out, entry{"fragments of others", w.Parsed[packet.Held]}, entry{"in conversations", w.Parsed[packet.OK] - w.OtherPort})
+
+	all := []account{packets}
+	if f.Packets > 0 {
+		all = append(all, account{what: "bytes of TCP payload", in: f.Payload,
+			out: []entry{{"in order", f.Delivered}, {"seen before", f.Duplicate}, {"out of window", f.OutOfWindow}, {"after a reset or close", f.AfterReset},
+				{"refused at a bound", f.Refused}, {"outside of the sample", f.Unsampled}, {"copies from a tunnel", f.Copies}, {"held", uint64(st.Pending)}},
+			beside: []entry{{"missing in gaps", f.Lost}, {"acknowledged and never seen", f.AckedUnseen}}},
+			account{what: "conversations", in: f.Opened,
+				out:    []entry{{"finished", f.Finished}, {"idle", f.Idle}, {"evicted", f.Evicted}, {"at the end", f.Stopped}, {"open", uint64(st.Flows)}},
+				beside: []entry{{"begun before the capture", f.MidStream}, {"TLS", w.TLS}, {"of no known protocol", c.Unknown}, {"refused at a bound", f.RefusedFlows}, {"decoder failed", c.Broken}}})
+	}
+	if n := c.Requests + c.Answers + c.Interim; n > 0 {
+		m := account{what: "messages", in: n, out: []entry{{"in pairs", 2 * c.Pairs}, {"interim answers", c.Interims}}, beside: []entry{{"refused by a rule", w.Dropped}}}
+		for h := range c.HalfBy {
+			if c.HalfBy[h] > 0 {
+				m.out = append(m.out, entry{"halves: " + words(message.Half(h).String()), c.HalfBy[h]})
+			}
+		}
+		m.out = append(m.out, entry{"shed at a bound", c.ShedMessages}, entry{"waiting", uint64(st.Waiting)})
+		all = append(all, m)
+	}
+	if out.records != nil {
+		all = append(all, queue("records", out.records.Stats()))
+	}
+	if out.frames != nil {
+		all = append(all, queue("packets to the file", out.frames.Stats()))
+	}
+	return all
+}
+
+func queue(what string, s sink.Stats) account {
+	a := account{what: what, in: uint64(s.Pushed.Records), out: []entry{{"written", uint64(s.Written.Records)}, {"held", uint64(s.Depth.Records)}}}
+	for r := sink.Reason(0); r < sink.Reasons; r++ {
+		a.out = append(a.out, entry{"dropped: " + words(r.String()), uint64(s.Dropped[r].Records)})
+	}
+	return a
+}
+
+// words makes a counter's name readable.
+func words(name string) string {
+	b := []byte(name)
+	for i := range b {
+		if b[i] == '_' {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// attr makes an account a group of a log message.
+func (a *account) attr() slog.Attr {
+	attrs := []any{slog.Uint64("in", a.in)}
+	for _, e := range append(append([]entry{}, a.out...), a.beside...) {
+		if e.n > 0 {
+			attrs = append(attrs, slog.Uint64(e.name, e.n))
+		}
+	}
+	if rest := a.open(); rest != 0 {
+		attrs = append(attrs, slog.Int64("unexplained", rest))
+	}
+	return slog.Group(a.what, attrs...)
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/passiflow/passiflow"
+	"github.com/passiflow/passiflow/internal/config"
+	"github.com/passiflow/passiflow/source"
+)
+
+// session is one run of capture.
+type session struct {
+	config  *config.Config
+	process *process
+	log     *slog.Logger
+	flow    *passiflow.Passiflow
+	out     *outputs
+	sources []source.Source
+	begin   time.Time
+}
+
+func runCapture(ctx context.Context, p *process, c *config.Config, warnings config.Faults) error {
+	log := newLog(p.stderr, &c.Log)
+	for _, w := range warnings {
+		log.Warn(w.Problem, "variable", w.Name)
+	}
+	f, text, err := parseFilter(&c.Capture)
+	if err != nil {
+		return &exit{exitUsage, err}
+	}
+	setMemory(c.Flow.Memory)
+	sources, live, err := openSources(c, f, p, log)
+	if err != nil {
+		return err
+	}
+	e := engine(c, log)
+	e.Sources = sources
+	if len(sources) > 1 || live {
+		e.Workers = 1 // each source has one already
+	}
+	if f != nil && !filtersItself(c) {
+		e.Filter = f
+	}
+	out, err := openOutputs(c, &e, p, live && !c.Capture.Follow)
+	if err != nil {
+		closeAll(sources)
+		return err
+	}
+	s := &session{config: c, process: p, log: log, out: out, sources: sources, begin: time.Now()}
+	s.flow, err = passiflow.New(e)
+	if err != nil {
+		return &exit{exitUsage, err}
+	}
+	s.announce(text, live)
+	return s.run(ctx)
+}
+
+// filtersItself tells whether the kernel runs the filter before packets are
+// taken.
+func filtersItself(c *config.Config) bool {
+	return len(c.Capture.Files) == 0 && len(c.Capture.Listen) == 0
+}
+
+// announce tells what is captured.
+func (s *session) announce(filter string, live bool) {
+	in := &s.config.Capture
+	var more []any
+	if filter != "" {
+		more = append(more, "filter", filter)
+	}
+	if len(in.Ports) > 0 {
+		more = append(more, "ports", fmt.Sprint(in.Ports))
+	}
+	switch {
+	case len(in.Files) > 0:
+		s.log.Info("reading", append([]any{"files", in.Files}, more...)...)
+		return
+	case !filtersItself(s.config):
+		s.log.Info("listening", append([]any{"addresses", in.Listen}, more...)...)
+		return
+	}
+	more = append(more, "rights", rights(), "workers", in.Workers)
+	for _, i := range s.sources[0].Interfaces() {
+		s.log.Info("capturing", append([]any{"interface", i.Name, "loopback", i.Loopback}, more...)...)
+	}
+}
+
+// run lets the flow run until it ends by itself or by a signal, then delivers
+// what is held and shows the ledger.
+func (s *session) run(parent context.Context) error {
+	ctx, stop := context.WithCancel(parent)
+	defer stop()
+	drain, giveUp := context.WithCancel(context.WithoutCancel(parent))
+	defer giveUp()
+	done := make(chan error, 1)
+	go func() { // ends when the sources and queues are closed, which drain bounds
+		err := s.flow.Run(ctx)
+		done <- errors.Join(err, s.out.close(drain))
+	}()
+
+	records, frames := s.out.failed()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	w := newWatch(s)
+	var grace <-chan time.Time
+	for {
+		select {
+		case err := <-done:
+			return s.end(w, err)
+		case <-records:
+			records = nil
+			stop() // end says why
+		case <-frames:
+			frames = nil
+			stop()
+		case sig := <-s.process.signals:
+			if grace != nil {
+				return &exit{exitRun, fmt.Errorf("ended at once by a second %v", sig)}
+			}
+			s.log.Info("stopping", "signal", sig.String(), "grace", s.config.Run.ShutdownGrace.String())
+			grace = time.After(s.config.Run.ShutdownGrace)
+			stop()
+		case <-grace:
+			// Who waits to push is let go, and what is held is counted as lost.
+			giveUp()
+			late := s.out.close(drain)
+			select {
+			case err := <-done:
+				late = err
+			case <-time.After(time.Second):
+			}
+			return s.end(w, errors.Join(late, fmt.Errorf("not finished within the grace of %s: raise --shutdown-grace", s.config.Run.ShutdownGrace)))
+		case <-tick.C:
+			w.look()
+		}
+	}
+}
+
+func (s *session) end(w *watch, err error) error {
+	w.clear()
+	s.showLedger()
+	if err != nil {
+		return &exit{exitRun, err}
+	}
+	return nil
+}
+
+// showLedger prints what became of everything, as a table or, in a JSON log, as
+// one message.
+func (s *session) showLedger() {
+	if !s.log.Enabled(context.Background(), slog.LevelInfo) {
+		return
+	}
+	st := s.flow.Stats()
+	all := accounts(&st, s.out)
+	if s.config.Log.Format == "json" {
+		var attrs []any
+		for i := range all {
+			attrs = append(attrs, all[i].attr())
+		}
+		s.log.Info("ledger", attrs...)
+		return
+	}
+	_ = writeLedger(s.process.stderr, all) // nobody reads standard error: there is nowhere to tell it
+}
+
+// setMemory lets the garbage collector run seldom while little is held, and
+// keeps it below the budget. What the user has set stands.
+func setMemory(budget int64) {
+	tuneMemory(budget, slices.ContainsFunc([]string{"GOGC", "GOMEMLIMIT"}, func(name string) bool {
+		_, set := os.LookupEnv(name)
+		return set
+	}))
+}
