@@ -115,26 +115,45 @@ func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logg
 		return []source.Source{s}, in.Follow, nil
 	case len(in.Listen) > 0:
 		all, err = openTunnels(in, log)
-		if len(in.Interfaces) == 0 || err != nil {
-			return all, true, err
-		}
+		return all, true, err
 	}
-	rings, err := builtin.Live(builtin.LiveOptions{
+	all, err = builtin.Live(builtin.LiveOptions{
 		Interfaces: in.Interfaces, Wait: in.Wait, Promiscuous: in.Promiscuous, Workers: in.Workers,
 		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Log: log,
 	})
 	if err != nil {
-		closeAll(all)
 		if errors.Is(err, os.ErrPermission) {
 			err = fmt.Errorf("%w: capturing needs CAP_NET_RAW: %s", err, cure())
 		}
 		return nil, true, &exit{exitRefused, err}
 	}
-	return append(all, rings...), true, nil
+	return all, true, nil
 }
 
-func openTunnels(in *config.Capture, log *slog.Logger) ([]source.Source, error) {
-	return nil, &exit{exitRun, errors.ErrUnsupported}
+// openTunnels opens every address, once for each worker.
+func openTunnels(in *config.Capture, log *slog.Logger) (all []source.Source, err error) {
+	for _, text := range in.Listen {
+		l, err := config.ParseListen(text)
+		if err != nil {
+			return nil, &exit{exitUsage, err}
+		}
+		some, err := builtin.Tunnel(builtin.TunnelOptions{
+			Kind: l.Kind, Address: l.Address, Allow: pairs(in.VNIAllow), Deny: pairs(in.VNIDeny), Workers: in.Workers, Buffer: int(in.Buffer), Log: log,
+		})
+		if err != nil {
+			closeAll(all)
+			return nil, &exit{exitRefused, err}
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+func pairs(ranges []config.Range) (all [][2]uint32) {
+	for _, r := range ranges {
+		all = append(all, [2]uint32{r.From, r.To})
+	}
+	return all
 }
 
 func closeAll(all []source.Source) {

@@ -76,6 +76,7 @@ func (c *Config) contradictions() []contradiction {
 	in := &c.Capture
 	add(len(in.Files) > 0 && len(in.Interfaces) > 0, "files and interfaces cannot be read together: run one capture for each", "capture.read", "capture.interface")
 	add(len(in.Files) > 0 && len(in.Listen) > 0, "files and mirrored traffic cannot be read together: run one capture for each", "capture.read", "capture.listen")
+	add(len(in.Interfaces) > 0 && len(in.Listen) > 0, "interfaces and mirrored traffic cannot be read together: run one capture for each", "capture.listen", "capture.interface")
 	add(in.Follow && len(in.Files) == 0, "needs a file to read (capture.read, -r)", "capture.follow")
 	add(in.Follow && len(in.Files) > 1, "follows one file only: the ones after it would never be reached", "capture.follow")
 	add(in.VNIAllow != nil && len(in.Listen) == 0, "needs capture.listen", "capture.vni_allow")

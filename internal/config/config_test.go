@@ -60,7 +60,7 @@ func TestTheReferenceIsTheDefault(t *testing.T) {
 }
 
 func TestTheEffectiveFileLoads(t *testing.T) {
-	want, l, err := load(t, "capture:\n  listen: [\"vxlan://:4789\"]\n  interface: [\"a\\\"b\", eth0]\n  vni_allow: [1, 5-9]\n  filter: 'tcp[13] & 2 != 0'\nflow: {sample: 0.125, memory: 100MB}\nhttp: {answer_wait: 90m}\n")
+	want, l, err := load(t, "capture:\n  listen: [\"vxlan://:4789\", geneve://]\n  vni_allow: [1, 5-9]\n  filter: 'a \"b\" tcp[13] & 2 != 0'\nflow: {sample: 0.125, memory: 100MB}\nhttp: {answer_wait: 90m}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
