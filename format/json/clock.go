@@ -3,8 +3,9 @@ package json
 import "github.com/passiflow/passiflow/packet"
 
 // clock writes moments as RFC 3339 with nine decimals in UTC. Records come
-// close together in time, so it keeps the text of the last second.
-type clock struct {
+// close together in time, so it keeps the text of the last even and of the last
+// odd second.
+type clock [2]struct {
 	second int64
 	text   [20]byte // "2026-01-02T03:04:05."
 	set    bool
@@ -17,19 +18,20 @@ func (c *clock) append(dst []byte, t packet.Time) []byte {
 		second--
 		nanos += 1e9
 	}
-	if second != c.second || !c.set {
-		t.Time().AppendFormat(c.text[:0], "2006-01-02T15:04:05.")
-		c.text[19] = '.'
-		c.second, c.set = second, true
+	kept := &c[second&1]
+	if second != kept.second || !kept.set {
+		t.Time().AppendFormat(kept.text[:0], "2006-01-02T15:04:05.")
+		kept.text[19] = '.'
+		kept.second, kept.set = second, true
 	}
-	dst = append(dst, '"')
-	dst = append(dst, c.text[:]...)
-	var b [11]byte
+	var b [32]byte
+	b[0] = '"'
+	copy(b[1:], kept.text[:])
 	n := uint32(nanos)
-	for i := 8; i >= 0; i-- {
+	for i := 29; i >= 21; i-- {
 		b[i] = byte('0' + n%10)
 		n /= 10
 	}
-	b[9], b[10] = 'Z', '"'
+	b[30], b[31] = 'Z', '"'
 	return append(dst, b[:]...)
 }

@@ -167,6 +167,16 @@ func tail(s []byte, rest int) uint64 {
 // bytes is taken for a character of ISO 8859-1, which is what HTTP once said
 // of its header fields (RFC 9110 section 5.5).
 func appendString(dst []byte, s string) []byte {
+	if len(s) <= block {
+		dst = slices.Grow(dst, len(s)*worst+2*slack)
+		d := dst[len(dst):cap(dst)]
+		d[0] = '"'
+		n, high := escape(d[1:], bytesOf(s))
+		if high&highs == 0 || utf8.ValidString(s) {
+			d[n+1] = '"'
+			return dst[:len(dst)+n+2]
+		}
+	}
 	dst = append(dst, '"')
 	at := len(dst)
 	dst, ok := appendText(dst, bytesOf(s))
@@ -195,36 +205,25 @@ func appendLatin1(dst []byte, s string) []byte {
 // bytesOf returns the bytes of s, to be read only.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// appendLower appends a header name as a JSON string in lower case. A name
-// that is not a plain word is escaped.
-func appendLower(dst []byte, s string) []byte {
-	if len(s) > block {
-		return lowerSlowly(dst, s)
-	}
-	dst = slices.Grow(dst, len(s)+slack+2)
-	start := len(dst)
-	d := dst[start:cap(dst)]
-	d[0] = '"'
-	b := bytesOf(s)
-	n, i := 1, 0
+// lowerTo writes b in lower case to d, which has slack behind the length of b,
+// and returns that length; -1 where b is not a plain word.
+func lowerTo(d, b []byte) int {
+	i := 0
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		if special(w)|w&highs != 0 {
-			return lowerSlowly(dst, s)
+			return -1
 		}
-		binary.LittleEndian.PutUint64(d[n:], lower(w))
-		n += 8
+		binary.LittleEndian.PutUint64(d[i:], lower(w))
 	}
 	if rest := len(b) - i; rest > 0 {
 		w := tail(b, rest)
 		if special(w|^uint64(0)<<(8*rest)&(ones*' '))|w&highs != 0 {
-			return lowerSlowly(dst, s)
+			return -1
 		}
-		binary.LittleEndian.PutUint64(d[n:], lower(w))
-		n += rest
+		binary.LittleEndian.PutUint64(d[i:], lower(w))
 	}
-	d[n] = '"'
-	return dst[:start+n+1]
+	return len(b)
 }
 
 // lower makes the ASCII letters of w small; no byte of w is above 0x7f.
@@ -234,7 +233,8 @@ func lower(w uint64) uint64 {
 	return w | (from&^past&highs)>>2
 }
 
-func lowerSlowly(dst []byte, s string) []byte {
+// appendLower appends a header name as a JSON string, with ASCII in lower case.
+func appendLower(dst []byte, s string) []byte {
 	at := len(dst) + 1
 	dst = appendString(dst, s)
 	for i := at; i < len(dst); i++ {

@@ -1,7 +1,9 @@
 package json
 
 import (
+	"encoding/binary"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/passiflow/passiflow/message"
 )
@@ -35,11 +37,8 @@ func (e *encoder) appendHeaders(dst []byte, fields []message.Field) []byte {
 		if more && named(fields[:i], f.Name) >= 0 {
 			continue
 		}
-		dst = append(dst, sep)
+		dst = appendHeader(dst, sep, f.Name, f.Value)
 		sep = ','
-		dst = appendLower(dst, f.Name)
-		dst = append(dst, ':', '[')
-		dst = appendString(dst, f.Value)
 		if more {
 			rest := fields[i+1:]
 			for at := named(rest, f.Name); at >= 0; at = named(rest, f.Name) {
@@ -51,6 +50,31 @@ func (e *encoder) appendHeaders(dst []byte, fields []message.Field) []byte {
 		dst = append(dst, ']')
 	}
 	return append(dst, '}')
+}
+
+// appendHeader appends sep, the name and the first value, with the array still
+// open.
+func appendHeader(dst []byte, sep byte, name, value string) []byte {
+	if len(name)+len(value) <= block {
+		dst = slices.Grow(dst, len(name)+len(value)*worst+3*slack)
+		d := dst[len(dst):cap(dst)]
+		d[0], d[1] = sep, '"'
+		if n := lowerTo(d[2:], bytesOf(name)); n >= 0 {
+			n += 2
+			binary.LittleEndian.PutUint32(d[n:], '"'|':'<<8|'['<<16|'"'<<24)
+			n += 4
+			written, high := escape(d[n:], bytesOf(value))
+			if high&highs == 0 || utf8.ValidString(value) {
+				n += written
+				d[n] = '"'
+				return dst[:len(dst)+n+1]
+			}
+		}
+	}
+	dst = append(dst, sep)
+	dst = appendLower(dst, name)
+	dst = append(dst, ':', '[')
+	return appendString(dst, value)
 }
 
 // bit chooses one of 64 by the length and the ends of a name, whatever its case.
@@ -99,11 +123,8 @@ func (e *encoder) appendManyHeaders(dst []byte, fields []message.Field) []byte {
 		if follows[i] {
 			continue
 		}
-		dst = append(dst, sep)
+		dst = appendHeader(dst, sep, fields[i].Name, fields[i].Value)
 		sep = ','
-		dst = appendLower(dst, fields[i].Name)
-		dst = append(dst, ':', '[')
-		dst = appendString(dst, fields[i].Value)
 		for k := next[i]; k != 0; k = next[k] {
 			dst = append(dst, ',')
 			dst = appendString(dst, fields[k].Value)
