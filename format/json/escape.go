@@ -71,7 +71,7 @@ func appendText(dst, s []byte) ([]byte, bool) {
 		// Nothing before this block has a byte above 0x7f, so a character begins
 		// where the block begins, and the rest is checked once.
 		if seen&highs != 0 && !checked {
-			if !utf8.Valid(s) {
+			if !valid(s) {
 				return dst, false
 			}
 			checked = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
+	"unicode/utf8"
 )
 
 // both escapes s in both ways and holds them to their bound.
@@ -43,9 +44,59 @@ func TestWideEscapesAsWordsDo(t *testing.T) {
 	}
 }
 
+// Every pair and many longer runs of bytes, at each place around the borders of
+// the sixteen bytes looked at together.
+func TestValid(t *testing.T) {
+	try := func(s []byte) {
+		t.Helper()
+		if got, want := valid(s), utf8.Valid(s); got != want {
+			t.Fatalf("%q: got %v", s, got)
+		}
+	}
+	s := bytes.Repeat([]byte{'x'}, 48)
+	for a := range 256 {
+		for b := range 256 {
+			s[15], s[16] = byte(a), byte(b)
+			try(s)
+			try(s[:17])
+			for _, c := range []byte{'x', 0x80, 0x9f, 0xa0, 0xbf, 0xc3} {
+				s[17] = c
+				try(s)
+				try(s[:18])
+				for _, d := range []byte{'x', 0x80, 0xbf, 0xf0} {
+					s[18] = d
+					try(s)
+				}
+				s[18] = 'x'
+			}
+			s[17] = 'x'
+		}
+	}
+	long := bytes.Repeat([]byte("aé€😀"), 20)
+	for from := range 20 {
+		for to := from; to <= len(long); to++ {
+			try(long[from:to])
+		}
+	}
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 20000 {
+		try(word(r, r.IntN(70)))
+		at := r.IntN(len(long))
+		old := long[at]
+		long[at] = byte(r.Uint32())
+		try(long)
+		long[at] = old
+	}
+}
+
 func FuzzEscape(f *testing.F) {
 	f.Add([]byte("{\"a\": \"b\\\\c\"}\n\t\x00\x1f\xc3\xa9"))
-	f.Fuzz(func(t *testing.T, s []byte) { both(t, s) })
+	f.Fuzz(func(t *testing.T, s []byte) {
+		both(t, s)
+		if valid(s) != utf8.Valid(s) {
+			t.Fatalf("%q: valid is %v", s, valid(s))
+		}
+	})
 }
 
 func BenchmarkText(b *testing.B) {
