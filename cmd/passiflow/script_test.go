@@ -2,6 +2,8 @@ package main
 
 import (
 	"flag"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if slices.Contains(os.Environ(), runMark) {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"passiflow": main})
 }
 

@@ -45,7 +45,7 @@ func tapes() map[string]func(*packettest.Tape) {
 		},
 		// Two ports, one of them inside VXLAN.
 		"tunnel": func(t *packettest.Tape) {
-			c := t.Open("10.0.0.1:40000", "10.0.0.2:80", func(p packettest.Piece) packettest.Piece {
+			c := t.Open("10.0.1.1:40000", "10.0.1.2:80", func(p packettest.Piece) packettest.Piece {
 				return packettest.Ether(packettest.IPv4("192.0.2.1", "192.0.2.2", packettest.UDP(50000, 4789, packettest.VXLAN(42, packettest.Ether(p)))))
 			})
 			c.Client("GET /inside HTTP/1.1\r\nHost: a\r\n\r\n")

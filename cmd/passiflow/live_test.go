@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/passiflow/passiflow/packet/packettest"
+)
+
+// runMark in the environment makes the test binary the program.
+const runMark = "PASSIFLOW_TEST_RUN=1"
+
+// program is passiflow under way.
+type program struct {
+	*exec.Cmd
+	t      *testing.T
+	out    bytes.Buffer
+	words  bytes.Buffer
+	closed chan struct{}
+}
+
+// start runs passiflow and waits until it says ready.
+func start(t *testing.T, ready string, args ...string) *program {
+	t.Helper()
+	return startTo(t, nil, ready, args...)
+}
+
+// startTo lets it write its records to w; nil keeps them.
+func startTo(t *testing.T, w io.Writer, ready string, args ...string) *program {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{Cmd: exec.Command(self, args...), t: t, closed: make(chan struct{})}
+	p.Env = append(os.Environ(), runMark)
+	if p.Stdout = w; w == nil {
+		p.Stdout = &p.out
+	}
+	words, err := p.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	is := make(chan struct{})
+	go func() {
+		defer close(p.closed)
+		for s := bufio.NewScanner(words); s.Scan(); {
+			p.words.WriteString(s.Text() + "\n")
+			if is != nil && strings.Contains(s.Text(), ready) {
+				close(is)
+				is = nil
+			}
+		}
+	}()
+	select {
+	case <-is:
+	case <-p.closed:
+		t.Fatalf("ended early: %v\n%s", p.Wait(), p.words.String())
+	case <-time.After(20 * time.Second):
+		t.Fatal("not ready after 20 s")
+	}
+	return p
+}
+
+// end waits for the program and returns its exit code.
+func (p *program) end() int {
+	p.t.Helper()
+	select {
+	case <-p.closed:
+	case <-time.After(20 * time.Second):
+		p.t.Fatal("does not end")
+	}
+	var e *exec.ExitError
+	if err := p.Wait(); err != nil && !errors.As(err, &e) {
+		p.t.Fatal(err)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// TestMirror sends mirrored traffic to a listening program and ends it with
+// each signal: what came is written, and the end is a good one.
+func TestMirror(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals on Windows")
+	}
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			port := freePort(t)
+			p := start(t, "message=listening", "capture", "--listen", "vxlan://127.0.0.1:"+port, "--json", "--vni-allow", "40-49", "--vni-deny", "43")
+			conn, err := net.Dial("udp", "127.0.0.1:"+port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			for _, vni := range []uint32{42, 43, 7} {
+				for _, f := range frames(t) {
+					if _, err := conn.Write(packettest.VXLAN(vni, packettest.Raw(f)).Bytes); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			time.Sleep(300 * time.Millisecond)
+			if err := p.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.end(); code != exitOK {
+				t.Errorf("exit code %d", code)
+			}
+			if got := strings.Count(p.out.String(), `"schema"`); got != 3 {
+				t.Errorf("%d records\n%s%s", got, p.out.String(), p.words.String())
+			}
+			if !strings.Contains(p.words.String(), "records ") || strings.Contains(p.words.String(), "do not add up") {
+				t.Errorf("ledger:\n%s", p.words.String())
+			}
+		})
+	}
+}
+
+// TestSecondSignal ends at once.
+func TestSecondSignal(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals on Windows")
+	}
+	r, w, err := os.Pipe() // whose reader never reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	p := startTo(t, w, "message=reading", "capture", "-r", write(t, "long"), "--json", "--shutdown-grace", "1m")
+	time.Sleep(300 * time.Millisecond)
+	_ = p.Process.Signal(os.Interrupt)
+	time.Sleep(200 * time.Millisecond)
+	_ = p.Process.Signal(os.Interrupt)
+	if code := p.end(); code != exitRun {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(p.words.String(), "second") {
+		t.Errorf("said\n%s", p.words.String())
+	}
+}
+
+// TestGrace gives up on a reader that is stuck, and says what was lost.
+func TestGrace(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals on Windows")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	p := startTo(t, w, "message=reading", "capture", "-r", write(t, "long"), "--json", "--shutdown-grace", "300ms")
+	time.Sleep(300 * time.Millisecond)
+	_ = p.Process.Signal(syscall.SIGTERM)
+	if code := p.end(); code != exitRun {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(p.words.String(), "raise --shutdown-grace") || strings.Contains(p.words.String(), "do not add up") {
+		t.Errorf("said\n%s", p.words.String())
+	}
+}
+
+// TestReaderGone is passiflow … | head -n 1: no error, and still a ledger.
+func TestReaderGone(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startTo(t, w, "message=reading", "capture", "-r", write(t, "long"), "--json")
+	w.Close()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil || !strings.Contains(line, "schema") {
+		t.Errorf("%q, %v", line, err)
+	}
+	r.Close()
+	if code := p.end(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(p.words.String(), "records ") || strings.Contains(p.words.String(), "broken pipe") {
+		t.Errorf("said\n%s", p.words.String())
+	}
+}
+
+// TestFullDisk is an error, and not silence.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full")
+	}
+	defer full.Close()
+	p := startTo(t, full, "message=reading", "capture", "-r", write(t, "long"), "--json")
+	if code := p.end(); code != exitRun {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(p.words.String(), "write records: ") || !strings.Contains(p.words.String(), "dropped: sink failed") {
+		t.Errorf("said\n%s", p.words.String())
+	}
+}
+
+// TestSilence tells why nothing is recorded.
+func TestSilence(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals on Windows")
+	}
+	p := start(t, "no datagram came", "capture", "--listen", "vxlan://127.0.0.1:"+freePort(t), "--silence", "1s")
+	time.Sleep(2500 * time.Millisecond)
+	_ = p.Process.Signal(os.Interrupt)
+	if code := p.end(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if n := strings.Count(p.words.String(), "nothing recorded yet"); n != 1 {
+		t.Errorf("told %d times\n%s", n, p.words.String())
+	}
+}
+
+// TestFollow reads a file that grows.
+func TestFollow(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals on Windows")
+	}
+	tape := packettest.NewTape()
+	shop(tape)
+	name := filepath.Join(t.TempDir(), "grows.pcap")
+	half := len(tape.Bytes()) / 2
+	if err := os.WriteFile(name, tape.Bytes()[:half], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "message=reading", "capture", "-r", name, "--follow", "--json")
+	time.Sleep(300 * time.Millisecond)
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write(tape.Bytes()[half:])
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	_ = p.Process.Signal(os.Interrupt)
+	if code := p.end(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if got := strings.Count(p.out.String(), `"schema"`); got != 3 {
+		t.Errorf("%d records\n%s", got, p.words.String())
+	}
+}
+
+func write(t *testing.T, kind string) string {
+	tape := packettest.NewTape()
+	tapes()[kind](tape)
+	name := filepath.Join(t.TempDir(), kind+".pcap")
+	if err := os.WriteFile(name, tape.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// frames returns the frames of the shop.
+func frames(t *testing.T) (all [][]byte) {
+	tape := packettest.NewTape()
+	shop(tape)
+	b := tape.Bytes()[24:]
+	for len(b) > 0 {
+		n := 16 + int(b[8]) + int(b[9])<<8
+		all = append(all, b[16:n])
+		b = b[n:]
+	}
+	if len(all) == 0 {
+		t.Fatal("no frames")
+	}
+	return all
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
+	return port
+}
