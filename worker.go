@@ -20,6 +20,8 @@ type worker struct {
 	cfg    *Config
 	src    source.Source
 	live   bool
+	newest packet.Time // of the last packet read, when live
+	read   time.Time   // when that was
 	shared *shared
 	parser *packet.Parser
 	table  *flow.Table // nil: nobody wants records
@@ -43,6 +45,9 @@ func (w *worker) run(walk, ctx context.Context) error {
 	batch := make([]packet.Packet, source.Batch)
 	for walk.Err() == nil {
 		n, err := w.src.Read(batch)
+		if w.live && n > 0 {
+			w.newest, w.read = batch[n-1].Time, time.Now()
+		}
 		for i := range batch[:n] {
 			if !w.packet(ctx, &batch[i]) {
 				err = io.EOF
@@ -100,10 +105,11 @@ func (w *worker) packet(ctx context.Context, p *packet.Packet) bool {
 func (w *worker) port(n uint16) bool { return w.ports[n>>3]&(1<<(n&7)) != 0 }
 
 // idle lets the clock drive timeouts while a live source has nothing, lagging
-// the time that packets may rest in the kernel's blocks.
+// the time that packets may rest in the kernel's blocks. It counts from the last
+// packet, so that a file which grows with packets of yesterday keeps their time.
 func (w *worker) idle(ctx context.Context) {
-	if w.live && w.table != nil {
-		w.table.Advance(packet.Time(time.Now().Add(-lag).UnixNano()))
+	if w.live && w.table != nil && !w.read.IsZero() {
+		w.table.Advance(w.newest.Add(time.Since(w.read) - lag))
 	}
 	if w.frames != nil {
 		w.frames.Flush(ctx)
