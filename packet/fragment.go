@@ -111,8 +111,8 @@ func (ps *Parser) FragmentStats() FragmentStats {
 // fragment takes one fragment: len(b)+missing bytes at off. It goes on with
 // the datagram where that is complete.
 func (ps *Parser) fragment(p *Packet, proto Proto, id uint32, off int, more bool, b []byte, missing, depth int) Reason {
-	if ps.partition {
-		return OK
+	if ps.heads != nil {
+		return ps.partFragment(p, proto, id, off, b, missing, depth)
 	}
 	size := len(b) + missing
 	end := off + size

@@ -113,6 +113,25 @@ func TestPartitionKey(t *testing.T) {
 			t.Errorf("frame %d: %x, want %x", i, got, want)
 		}
 	}
+	big := pt.IPv4(host4, peer4, bigSegment(3000))
+	for name, frags := range map[string][]pt.Piece{
+		"VXLAN": pt.IP4{ID: 5}.Fragments(t1, t2, 1400, pt.UDP(1, 4789, pt.VXLAN(9, pt.Ether(big)))),
+		"GRE":   pt.IP4{ID: 6}.Fragments(t1, t2, 1400, pt.GRE(big)),
+		"LISP":  pt.IP4{ID: 7}.Fragments(t1, t2, 1400, pt.UDP(1, 4341, pt.Raw(append(make([]byte, 8), big.Bytes...)))),
+		"4in6":  pt.Fragments6("fd00::1", "fd00::2", 8, 1400, big),
+	} {
+		for i, f := range frags {
+			if got := key(pt.Ether(f)); got != want {
+				t.Errorf("fragment %d around %s: %x, want %x", i, name, got, want)
+			}
+		}
+	}
+	plain := pt.IP4{ID: 5}.Fragments(t1, t2, 400, pt.UDP(1, 4789, pt.Raw(pattern(1000))))
+	for i, f := range plain {
+		if key(pt.Ether(f)) != key(pt.Ether(pt.IPv4(t2, t1, pt.UDP(1, 2, pt.Text(""))))) {
+			t.Errorf("fragment %d of a plain datagram has a key of its own", i)
+		}
+	}
 	if key(over(pt.GRE(inner6()))) == want || key(over(pt.GRE(inner6()))) != key(pt.Ether(inner6())) {
 		t.Error("inner addresses do not decide")
 	}

@@ -5,13 +5,14 @@ import "net/netip"
 // Protocol numbers beside the exported ones.
 const (
 	protoHopByHop = 0
+	protoICMP     = 1
 	protoIPv4     = 4
 	protoIPv6     = 41
 	protoRouting  = 43
 	protoFragment = 44
 	protoGRE      = 47
 	protoAH       = 51
-	protoNone     = 59
+	protoICMPv6   = 58
 	protoDestOpts = 60
 	protoEtherIP  = 97
 	protoPIM      = 103

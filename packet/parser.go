@@ -39,13 +39,14 @@ func DefaultConfig() Config {
 // Parser reads frames. It keeps the fragments of incomplete datagrams and
 // belongs to one goroutine.
 type Parser struct {
-	seed      [3]uint64
-	a, b      uint64 // what Hash takes of the innermost source and destination address
-	partition bool   // stop at the innermost address pair, hold nothing
-	trials    int    // guesses made for this frame
-	liar      bool   // an IP header announced more than the frame had
-	ports     map[uint16]TunnelKind
-	frags     fragments
+	seed     [3]uint64
+	a, b     uint64               // what Hash takes of the innermost source and destination address
+	heads    *[partHeads]partHead // of a Partitioner: it keeps these and no fragments
+	headless bool                 // of a Partitioner: what follows is the beginning of a fragmented packet
+	trials   int                  // guesses made for this frame
+	liar     bool                 // an IP header announced more than the frame had
+	ports    map[uint16]TunnelKind
+	frags    fragments
 }
 
 // NewParser returns a Parser with the bounds of c.

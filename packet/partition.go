@@ -1,15 +1,31 @@
 package packet
 
+import "time"
+
 // Partitioner tells which worker a frame belongs to. It walks as Parser does
-// but holds nothing: a fragment counts by the innermost addresses in front of
-// it. One goroutine.
+// but holds no fragment. One goroutine.
 type Partitioner struct{ ps Parser }
+
+// partHeads is how many fragmented tunnel packets are remembered: a power of 2.
+const partHeads = 1024
+
+// partAge is how long one is remembered.
+const partAge = Time(30 * time.Second)
+
+// partHead is where the first fragment of a tunnel's packet went, so that the
+// others, which show nothing of what is inside, follow it.
+type partHead struct {
+	tag  uint64
+	a, b uint64
+	time Time
+	deep bool
+}
 
 // NewPartitioner returns a Partitioner that knows the tunnels of c and keys its
 // hash by c.Seed.
 func NewPartitioner(c Config) *Partitioner {
 	ps := NewParser(c)
-	ps.partition = true
+	ps.heads = new([partHeads]partHead)
 	return &Partitioner{ps: *ps}
 }
 
@@ -19,14 +35,46 @@ func NewPartitioner(c Config) *Partitioner {
 // to the first worker. Key overwrites what Parse sets in p and allocates
 // nothing.
 //
-// A tunnel whose own datagrams are fragmented is the exception: only the first
-// fragment holds inner addresses, so that its fragments are hashed by the
-// tunnel's ends, and other packets of the same conversation by theirs.
+// Fragments of a tunnel's own packets follow the first of them, which shows the
+// inner addresses. One that comes before the first is hashed by the tunnel's
+// ends; its packet is then not reassembled where that is another worker.
 func (q *Partitioner) Key(p *Packet) uint64 {
-	q.ps.a, q.ps.b = 0, 0
-	r := q.ps.Parse(p)
-	if r == TooDeep || q.ps.a|q.ps.b == 0 {
+	ps := &q.ps
+	ps.a, ps.b, ps.headless = 0, 0, false
+	r := ps.Parse(p)
+	if r == TooDeep || ps.a|ps.b == 0 {
 		return 0
 	}
-	return q.ps.pair(q.ps.a*golden, q.ps.b*golden, 0)
+	return ps.pair(ps.a*golden, ps.b*golden, 0)
+}
+
+// partFragment sets the innermost addresses for a fragment.
+func (ps *Parser) partFragment(p *Packet, proto Proto, id uint32, off int, b []byte, missing, depth int) Reason {
+	switch proto {
+	case TCP, SCTP, protoICMP, protoICMPv6:
+		return OK
+	}
+	tag := fold(ps.a^ps.seed[2], ps.b+uint64(id)<<8) | 1
+	h := &ps.heads[tag>>32&(partHeads-1)]
+	if off > 0 {
+		if age := p.Time - h.time; h.tag == tag && age > -partAge && age < partAge {
+			if h.deep {
+				return TooDeep
+			}
+			ps.a, ps.b = h.a, h.b
+		}
+		return OK
+	}
+	ps.headless = true
+	var r Reason
+	if p.Src.Addr().Is6() {
+		r = ps.extensions(p, proto, b, missing, depth)
+	} else {
+		r = ps.transport(p, proto, b, missing, depth)
+	}
+	*h = partHead{tag: tag, a: ps.a, b: ps.b, time: p.Time, deep: r == TooDeep}
+	if r == TooDeep {
+		return r
+	}
+	return OK
 }

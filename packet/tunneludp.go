@@ -128,7 +128,7 @@ func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, depth int) Re
 	case OK:
 		// Where the tunnel's header proves little, an inner packet that claims
 		// more than the outer one had room for was none.
-		if !ps.liar || kind == VXLAN || kind == GENEVE || kind == GTPU {
+		if !ps.liar || ps.headless || kind == VXLAN || kind == GENEVE || kind == GTPU {
 			return OK
 		}
 	case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep:
