@@ -13,6 +13,7 @@ func (q *Queue[T]) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	var taken []T
+	var counts []Count
 	q.mu.Lock()
 	for {
 		if len(q.held) == 0 {
@@ -26,8 +27,9 @@ func (q *Queue[T]) run(ctx context.Context) {
 			continue
 		}
 		taken, q.held = q.held, taken[:0]
+		counts, q.counts = q.counts, counts[:0]
 		q.mu.Unlock()
-		q.deliver(ctx, taken)
+		q.deliver(ctx, taken, counts)
 		clear(taken) // the records are the sink's no longer
 		q.mu.Lock()
 		if q.config.Linger == 0 || q.over() || q.stats.Depth.Bytes >= min(q.config.Batch, q.config.Bytes) {
@@ -58,12 +60,12 @@ func (q *Queue[T]) run(ctx context.Context) {
 
 // deliver writes all in batches of about the size configured. It runs without
 // the lock.
-func (q *Queue[T]) deliver(ctx context.Context, all []T) {
+func (q *Queue[T]) deliver(ctx context.Context, all []T, counts []Count) {
 	for len(all) > 0 {
 		var weight Count
 		n := 0
 		for n < len(all) && weight.Bytes < q.config.Batch {
-			weight.add(q.weigh(all[n]))
+			weight.add(counts[n].Records, counts[n].Bytes)
 			n++
 		}
 		err := q.Err()
@@ -81,7 +83,7 @@ func (q *Queue[T]) deliver(ctx context.Context, all []T) {
 		for _, v := range all[:n] {
 			q.release(v)
 		}
-		all = all[n:]
+		all, counts = all[n:], counts[n:]
 		q.mu.Lock()
 		q.stats.Depth.add(-weight.Records, -weight.Bytes)
 		if err != nil {

@@ -75,6 +75,7 @@ type Queue[T any] struct {
 	mu     sync.Mutex
 	room   *sync.Cond // for who waits to push
 	held   []T        // pushed and not yet taken
+	counts []Count    // what each of held counts for
 	state  state
 	closed bool
 	err    error
@@ -139,6 +140,7 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 			q.drop(full, v, records, bytes)
 		default:
 			q.held = append(q.held, v)
+			q.counts = append(q.counts, Count{records, bytes})
 			q.stats.Depth.add(records, bytes)
 			q.stats.Peak = max(q.stats.Peak, q.stats.Depth.Bytes)
 		}
