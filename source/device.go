@@ -1,7 +1,10 @@
 package source
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/passiflow/passiflow/packet"
 )
@@ -18,6 +21,46 @@ type Device struct {
 
 // Devices lists the network interfaces of this machine, by index.
 func Devices() ([]Device, error) { return devices() }
+
+// Choose returns the devices of these names; without names the first that is
+// up and not loopback. An error names those that exist.
+func Choose(names []string) ([]Device, error) {
+	found, err := Devices()
+	if err != nil {
+		return nil, err
+	}
+	return choose(found, names)
+}
+
+func choose(found []Device, names []string) ([]Device, error) {
+	var chosen []Device
+	if len(names) == 0 {
+		for _, d := range found {
+			if d.Up && !d.Loopback {
+				return []Device{d}, nil
+			}
+		}
+	}
+	var all []string
+	for _, d := range found {
+		all = append(all, d.Name)
+	}
+	there := strings.Join(all, ", ")
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no interface is up, but loopback: name one of %s", there)
+	}
+	for i, name := range names {
+		at := slices.IndexFunc(found, func(d Device) bool { return d.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("open %s: there is no such interface, but %s", name, there)
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("open %s: is named twice", name)
+		}
+		chosen = append(chosen, found[at])
+	}
+	return chosen, nil
+}
 
 // Values of the kernel's ARPHRD_ numbers (linux/if_arp.h) whose frames need
 // no cooked header.
