@@ -4,6 +4,7 @@ package packet
 const (
 	typeIPv4   = 0x0800
 	typeARP    = 0x0806
+	typeTRILL  = 0x22f3 // RFC 6325
 	typeVLAN   = 0x8100
 	typeIPv6   = 0x86dd
 	typePPP    = 0x880b
@@ -13,6 +14,7 @@ const (
 	typeQinQ   = 0x88a8
 	typeMACsec = 0x88e5
 	typePBB    = 0x88e7 // I-tag, IEEE 802.1ah
+	typeFabric = 0x8903 // Cisco FabricPath
 	typeVNTag  = 0x8926
 	typeETag   = 0x893f // IEEE 802.1BR
 	typeNSH    = 0x894f // RFC 8300
@@ -71,6 +73,16 @@ func (ps *Parser) etherType(p *Packet, t uint16, b []byte, depth int) Reason {
 				return short(p)
 			}
 			return ps.ethernet(p, b[4:], depth+1)
+		case typeFabric:
+			if len(b) < 2 {
+				return short(p)
+			}
+			return ps.ethernet(p, b[2:], depth+1)
+		case typeTRILL: // version, multi-destination, option length, hops, nicknames
+			if len(b) < 6 {
+				return short(p)
+			}
+			return ps.ethernet(p, b[min(6+int(be16(b)>>6&0x1f)*4, len(b)):], depth+1)
 		case typeMACsec:
 			return ps.macsec(p, b, depth)
 		case typeNSH:
@@ -102,18 +114,33 @@ func (ps *Parser) llc(p *Packet, b []byte, depth int) Reason {
 		// The organization is 0 for an EtherType and 00-00-F8 for the same
 		// over bridges; Cisco's carries its own protocols but also 0x2000
 		// and up, none of which are IP.
+		if b[3] == 0 && b[4] == 0x80 && b[5] == 0xc2 && (be16(b[6:]) == 1 || be16(b[6:]) == 7) {
+			return ps.bridged(p, b[8:], depth)
+		}
 		if b[3]|b[4] != 0 || b[5] != 0 && b[5] != 0xf8 {
 			return NotIP
 		}
 		if t := be16(b[6:]); t > maxLLC {
-			if t == typeIPv4 {
+			switch t {
+			case typeIPv4:
 				return ps.ipv4(p, b[8:], depth)
+			case typeIPv6:
+				return ps.ipv6(p, b[8:], depth)
 			}
-			return ps.etherType(p, t, b[8:], depth)
+			return ps.etherType(p, t, b[8:], depth+1) // a tag may lead here again
 		}
 		return NotIP
 	case b[0] == 6 && b[1] == 6 && b[2] == 3: // IP's own SAP
 		return ps.ipAny(p, b[3:], depth)
 	}
 	return NotIP
+}
+
+// bridged reads an Ethernet frame behind a SNAP header (RFC 2684), with the two
+// bytes of pad that ATM puts there.
+func (ps *Parser) bridged(p *Packet, b []byte, depth int) Reason {
+	if len(b) > 2 && be16(b) == 0 {
+		b = b[2:]
+	}
+	return ps.ethernet(p, b, depth+1)
 }

@@ -111,8 +111,61 @@ func (ps *Parser) link(p *Packet, link Link, b []byte, depth int) Reason {
 		return ps.ethernet(p, b[min(12, len(b)):], depth)
 	case linkMPacket:
 		return ps.ethernet(p, b[min(8, len(b)):], depth)
+	case linkDSABroadcom, linkDSA: // a switch's tag between the addresses and the type
+		return ps.tagged(p, b, 4, depth)
+	case linkEDSA:
+		return ps.tagged(p, b, 8, depth)
+	case linkDSAPrepend:
+		return ps.ethernet(p, b[min(4, len(b)):], depth)
+	case linkIPoverFC: // RFC 2625: two network addresses
+		return ps.llcAt(p, b, 16)
+	case linkIPoIB: // RFC 4391 behind a global routing header
+		if len(b) < 44 {
+			return short(p)
+		}
+		return ps.etherType(p, be16(b[40:]), b[44:], depth)
+	case linkERF:
+		return ps.erf(p, b, depth)
 	case linkJuniperATM1, linkJuniperATM2:
 		return ps.juniper(p, b, depth)
+	}
+	return Unsupported
+}
+
+// tagged reads an Ethernet frame with n bytes of tag before its type.
+func (ps *Parser) tagged(p *Packet, b []byte, n, depth int) Reason {
+	if len(b) < n+14 {
+		return short(p)
+	}
+	return ps.etherType(p, be16(b[n+12:]), b[n+14:], depth)
+}
+
+// erf reads a record of Endace's extensible record format that holds Ethernet,
+// HDLC or IP.
+func (ps *Parser) erf(p *Packet, b []byte, depth int) Reason {
+	if len(b) < 16 {
+		return short(p)
+	}
+	kind, n := b[8], 16
+	for more := kind; more&0x80 != 0; n += 8 { // extension headers
+		if len(b) < n+8 {
+			return short(p)
+		}
+		more = b[n]
+	}
+	b = b[n:]
+	switch kind & 0x7f {
+	case 1:
+		if len(b) > 3 && b[0]&0x7f == 0x0f {
+			return ps.chdlc(p, b, depth)
+		}
+		return ps.ppp(p, b, depth)
+	case 2, 11, 16, 20: // two bytes of offset and pad
+		return ps.ethernet(p, b[min(2, len(b)):], depth)
+	case 22:
+		return ps.ipv4(p, b, depth)
+	case 23:
+		return ps.ipv6(p, b, depth)
 	}
 	return Unsupported
 }

@@ -32,6 +32,9 @@ func (ps *Parser) other(p *Packet, proto Proto, b []byte, missing, depth int) Re
 			p.Tunnel = Tunnel{Kind: IPIP}
 			r = ps.ethernet(p, b[2:], depth+1)
 		}
+	case protoEthernet: // RFC 8986
+		p.Tunnel = Tunnel{Kind: IPIP}
+		r = ps.ethernet(p, b, depth+1)
 	case protoMPLS: // RFC 4023
 		p.Tunnel = Tunnel{Kind: IPIP}
 		r = ps.mpls(p, b, depth+1)

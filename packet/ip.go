@@ -22,6 +22,7 @@ const (
 	protoMPLS     = 137
 	protoHIP      = 139
 	protoShim6    = 140
+	protoEthernet = 143
 )
 
 // ipAny reads IPv4 or IPv6 by the version nibble.

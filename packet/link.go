@@ -37,6 +37,7 @@ const (
 	linkENC            Link = 109 // OpenBSD IPsec
 	linkPFLOG          Link = 117
 	linkPrism          Link = 119
+	linkIPoverFC       Link = 122
 	linkSunATM         Link = 123
 	linkRadiotap       Link = 127
 	linkJuniperATM2    Link = 135
@@ -44,11 +45,17 @@ const (
 	linkUser2          Link = 149 // Darwin's PKTAP before it had a number
 	linkAVS            Link = 163
 	linkPPI            Link = 192
+	linkERF            Link = 197
 	linkPPPDir         Link = 204
 	linkCHDLCDir       Link = 205
 	linkFrameRelayDir  Link = 206
 	linkNetAnalyzer    Link = 240
 	linkNetAnalyzerPre Link = 241 // with preamble
+	linkIPoIB          Link = 242
 	linkPKTAP          Link = 258
 	linkMPacket        Link = 274
+	linkDSABroadcom    Link = 281
+	linkDSAPrepend     Link = 282
+	linkDSA            Link = 283
+	linkEDSA           Link = 284
 )

@@ -17,9 +17,10 @@ const (
 	AYIYA               // draft-massar-v6ops-ayiya: no id
 	LISP                // RFC 9300: no id
 	CAPWAP              // RFC 5415: no id
+	TZSP                // TaZmen sniffer protocol, a mirror of routers: no id
 )
 
-var tunnelNames = [...]string{"", "vxlan", "geneve", "gre", "erspan", "ipip", "teredo", "l2tp", "gtp-u", "ayiya", "lisp", "capwap"}
+var tunnelNames = [...]string{"", "vxlan", "geneve", "gre", "erspan", "ipip", "teredo", "l2tp", "gtp-u", "ayiya", "lisp", "capwap", "tzsp"}
 
 // String returns the lower-case name of the kind, "" for NoTunnel.
 func (k TunnelKind) String() string {

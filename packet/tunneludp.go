@@ -7,13 +7,16 @@ const (
 	portL2TP      = 1701
 	portGTPU      = 2152
 	portTeredo    = 3544
+	portGTP0      = 3386
 	portLISP      = 4341
+	portGRE       = 4754
 	portVXLAN     = 4789
 	portVXLANGPE  = 4790
 	portAYIYA     = 5072
 	portCAPWAP    = 5247
 	portGENEVE    = 6081
 	portMPLS      = 6635
+	portTZSP      = 37008
 	portVXLANOld  = 8472 // Linux before the port was registered
 	maxTrials     = 32   // guesses at what an unlabelled payload is, per frame
 	vxlanHasVNI   = 0x08
@@ -52,8 +55,12 @@ func (ps *Parser) udpTunnel(p *Packet, sport, dport uint16, depth int) Reason {
 		kind = VXLAN
 	case portGENEVE:
 		kind = GENEVE
-	case portGTPU:
+	case portGTPU, portGTP0:
 		kind = GTPU
+	case portGRE:
+		kind = GRE
+	case portTZSP:
+		kind = TZSP
 	case portTeredo:
 		kind = Teredo
 	case portL2TP:
@@ -108,7 +115,15 @@ func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, depth int) Re
 	case GENEVE:
 		r = ps.geneve(p, b, depth+1)
 	case GTPU:
-		r = ps.gtpu(p, b, depth+1)
+		if dport == portGTP0 {
+			r = ps.gtp0(p, b, depth+1)
+		} else {
+			r = ps.gtpu(p, b, depth+1)
+		}
+	case GRE: // RFC 8086
+		r = ps.gre(p, b, depth)
+	case TZSP:
+		r = ps.tzsp(p, b, depth+1)
 	case Teredo:
 		r = ps.teredo(p, b, depth+1)
 	case L2TP:
@@ -219,6 +234,40 @@ func (ps *Parser) gtpu(p *Packet, b []byte, depth int) Reason {
 		}
 	}
 	return ps.ipAny(p, b[n:], depth)
+}
+
+// gtp0 reads a T-PDU of version 0 (3GPP TS 09.60).
+func (ps *Parser) gtp0(p *Packet, b []byte, depth int) Reason {
+	if len(b) < 20 || b[0]>>5 != 0 || b[0]&0x10 == 0 || b[1] != 255 {
+		return NotIP
+	}
+	return ps.ipAny(p, b[20:], depth)
+}
+
+// tzsp reads a mirrored frame: version, kind, link, then tags of one byte of
+// type and one of length up to the tag 1; the tag 0 has no length.
+func (ps *Parser) tzsp(p *Packet, b []byte, depth int) Reason {
+	if len(b) < 5 || b[0] != 1 || b[1] > 1 {
+		return NotIP
+	}
+	link, n := be16(b[2:]), 4
+	for n < len(b) && b[n] != 1 {
+		if b[n] != 0 {
+			if len(b) < n+2 {
+				return NotIP
+			}
+			n += 1 + int(b[n+1])
+		}
+		n++
+	}
+	b = b[min(n+1, len(b)):]
+	switch link {
+	case 1:
+		return ps.ethernet(p, b, depth)
+	case 18:
+		return ps.dot11(p, b, depth, 0)
+	}
+	return NotIP
 }
 
 // teredo reads IPv6 behind authentication and origin indications (RFC 4380).
