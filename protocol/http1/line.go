@@ -143,12 +143,12 @@ func (d *decoder) junk(t *turn) bool {
 		if d.connect && asks(t.in.From) {
 			return false // the first bytes of a tunnel that is not agreed on yet
 		}
-		if tlsHello(b, nil) == protocol.More {
+		if protocol.TLSHello(b) == protocol.More {
 			return false
 		}
 	}
 	h.scan, h.line = 0, 0
-	if next, name := recognise(b, asks(t.in.From)); next != "" || !d.half[0].found && !d.half[1].found {
+	if next, name := protocol.Recognise(b, asks(t.in.From)); next != "" || !d.half[0].found && !d.half[1].found {
 		cause := protocol.NotSpoken
 		if d.connect {
 			cause = protocol.Tunnelled

@@ -33,7 +33,7 @@ func (d *decoder) resync(t *turn) bool {
 			return false
 		}
 	}
-	if next, name := recognise(b, asks(t.in.From)); next == "tls" && !d.half[0].found && !d.half[1].found {
+	if next, name := protocol.Recognise(b, asks(t.in.From)); next == "tls" && !d.half[0].found && !d.half[1].found {
 		t.err = &protocol.Opaque{Cause: protocol.NotSpoken, Protocol: "http", Next: next, Server: name, Sample: protocol.Sample(b)}
 		return false
 	}
