@@ -99,6 +99,10 @@ func (d *decoder) Decode(in *protocol.Input, out protocol.Out) (int, error) {
 			break
 		}
 	}
+	if d.tunnel && t.used < len(in.Data) {
+		next, _ := protocol.Recognise(t.rest(), asks(in.From))
+		t.err = &protocol.Opaque{Cause: protocol.Tunnelled, Protocol: "http", Next: next}
+	}
 	if in.Final && t.err == nil && !d.tunnel {
 		d.final(&t)
 	}

@@ -24,7 +24,7 @@ func TestOpaque(t *testing.T) {
 	}{
 		{"tunnel with TLS", []seg{c(connect), ok, c(record)}, &protocol.Opaque{Cause: protocol.Tunnelled, Next: "tls"}, 2},
 		{"tunnel where the server begins", []seg{c(connect), ok, s("SSH-2.0-x\r\n")}, &protocol.Opaque{Cause: protocol.Tunnelled, Next: "ssh"}, 2},
-		{"tunnel in the same segment", []seg{c(connect), s(ok.Data + "220 mail\r\n")}, nil, 2},
+		{"tunnel in the same segment", []seg{c(connect), s(ok.Data + "220 mail\r\n")}, &protocol.Opaque{Cause: protocol.Tunnelled}, 2},
 		{"tunnel with its first bytes too early", []seg{c(connect + record), ok, s("x")}, &protocol.Opaque{Cause: protocol.Tunnelled}, 2},
 		{"tunnel that nobody used", []seg{c(connect), fin(ok)}, nil, 2},
 		{"no tunnel", []seg{c(connect), s(lines("HTTP/1.1 403 No", "Content-Length: 0")), c(lines("GET / HTTP/1.1"))}, nil, 3},
