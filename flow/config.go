@@ -9,14 +9,14 @@ type Overlap uint8
 // The policies. Bytes once delivered are never taken back.
 const (
 	First Overlap = iota // the copy captured first
-	Linux                // as Linux: the copy that starts earlier, or at the same place and is longer
+	Linux                // as Linux: the copy whose segment starts earlier, or at the same place and is longer
 )
 
 // Config sets the bounds and waits of a Table.
 type Config struct {
 	MaxFlows    int           // conversations at once; at the cap the half-open go first, then the oldest idle. Default 65536
-	MaxPending  int           // bytes of one side held for want of an earlier segment; above it the earlier one counts as lost. Default 4 MiB
-	MaxBytes    int           // bytes held for all conversations together; above it new conversations are refused. Default 32 MiB
+	MaxPending  int           // memory in bytes that holds early segments of one side; above it the earlier ones count as lost. Default 4 MiB
+	MaxBytes    int           // the same for all conversations together; above it new conversations are refused, too. Default 32 MiB
 	GapWait     time.Duration // how long a byte that its receiver acknowledged may stay away before it counts as not captured. Default 50 ms
 	UnackedWait time.Duration // the same for a byte nobody acknowledged, which may still be retransmitted. Default 2 s
 	IdleTimeout time.Duration // a conversation without packets for so long is closed. Default 5 min

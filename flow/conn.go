@@ -11,7 +11,7 @@ import (
 const midBias = 1 << 20
 
 // none stands for an offset that is not known.
-const none = ^uint64(0)
+const none = AckUnknown
 
 type state uint8
 
@@ -25,31 +25,35 @@ const (
 
 // half is one side of a conversation.
 type half struct {
-	next   uint64 // offset up to which bytes were delivered or told as lost
-	acked  uint64 // highest offset the peer acknowledged
-	top    uint64 // highest end of a segment seen
-	fin    uint64 // offset behind the last byte, by a FIN; none
-	lost   uint64 // bytes to be told as lost with the next chunk
-	pages  *page  // early segments by offset, none overlapping
-	tail   *page  // the last of them
-	behind packet.Time
-	finAt  packet.Time
-	openAt packet.Time // when waiting for an earlier first segment began
+	next   uint64      // offset up to which bytes were delivered or told as lost
+	acked  uint64      // highest offset the peer acknowledged
+	waived uint64      // offset up to which the peer's bytes no longer wait for this side's
+	lost   uint64      // bytes to be told as lost with the next chunk
+	fin    uint64      // offset behind the last byte, by a FIN; none
+	pages  *page       // early segments by offset, none overlapping
+	behind packet.Time // since when bytes that the peer acknowledged have been missing; 0: none are
 	base   uint32      // sequence number of offset 0
-	bytes  int         // in pages
-
-	steps  [4]step // acknowledgements that passed next, since behind
-	nsteps int
-	lostBy uint64 // Chunk.LostBy
 
 	known   bool // base is set
-	mid     bool // the beginning was not seen
+	mid     bool // offsets begin at midBias
 	opening bool // an earlier first segment may still come
 	ended   bool // End was told
 	told    bool // the stream got a chunk of this side
 
 	packets, payload, delivered, missing uint64
-	digest                               digest
+
+	tail   *page  // the last of pages
+	held   int    // memory of pages
+	bytes  int    // data in pages
+	top    uint64 // highest end of a segment seen
+	first  uint64 // offset where delivered and missing begin
+	finAck uint64 // what the FIN acknowledged; none
+	finAt  packet.Time
+	openAt packet.Time // when waiting for an earlier first segment began
+	steps  [4]step     // acknowledgements that passed next, since behind
+	nsteps int
+	lostBy uint64 // Chunk.LostBy
+	digest digest
 }
 
 // step is one acknowledgement and the offset its sender had reached itself.
@@ -57,29 +61,34 @@ type step struct{ acked, at uint64 }
 
 // conn is one conversation in the table.
 type conn struct {
-	hash         uint64
-	ends         [2]netip.AddrPort // by Side
-	tunnel       packet.Tunnel
-	proto        packet.Proto
-	state        state
-	why          Reason
-	opened       bool // open was called
-	short, long  bool // in Table.short, Table.long
-	again        bool // a SYN with another ISN came: again* hold it
+	ends    [2]netip.AddrPort // by Side
+	tunnel  packet.Tunnel
+	hash    uint64
+	stream  Stream
+	last    packet.Time // of its newest packet
+	at      packet.Time // of its timer; never: it has none
+	moved   packet.Time // when it went to the end of its list
+	proto   packet.Proto
+	state   state
+	why     Reason
+	resetBy Side
+	opened  bool // open was called
+	again   bool // a SYN with another ISN came: again* hold it
+	aliased bool // its packets also come through the tunnel alias
+	half    [2]half
+
+	due, wake    packet.Time // when advance must be tried again, when the stream wants Tick; 0: not
+	timer        int         // place in Table.timers, from 1; 0: none
+	prev, behind *conn       // list of its state, oldest first
+	flow         *Flow
+	alias        packet.Tunnel
 	againFrom    Side
 	againISN     uint32
 	againAt      packet.Time
+	start        packet.Time
+	first        uint32 // sequence number of the first packet
 	vlan         uint16
 	iface        int
-	stream       Stream
-	flow         *Flow
-	half         [2]half
-	start, last  packet.Time
-	due          packet.Time // when advance must be tried again; 0: not
-	wake         packet.Time // when the stream wants Tick; 0: not
-	first        uint32      // sequence number of the first packet
-	prev, behind *conn       // list of its state, oldest first
-	moved        packet.Time // when it went to the end of its list
 }
 
 // list is an intrusive list of conversations, the oldest first.
@@ -123,8 +132,40 @@ func (h *half) setBase(seq uint32, mid bool) {
 		h.next = midBias
 	}
 	h.base = seq - uint32(h.next)
-	h.top, h.acked = h.next, h.next
+	h.top, h.acked, h.first, h.waived = h.next, h.next, h.next, 0
 }
+
+// fresh tells whether nothing of the side was delivered, lost or held.
+func (h *half) fresh() bool { return h.delivered+h.missing == 0 && h.pages == nil }
+
+// cut tells whether the beginning of the side was not seen.
+func (h *half) cut() bool { return h.mid || h.first != 0 }
 
 // hole tells whether bytes that the peer acknowledged have not been seen.
 func (h *half) hole() bool { return h.acked > h.next && h.next != h.fin }
+
+// waits tells whether a packet that acknowledged ack of this side was sent after
+// bytes that are still to come.
+func (h *half) waits(ack uint64) bool {
+	switch {
+	case ack <= h.next && !h.opening, ack <= h.waived, ack == AckUnknown:
+		return false
+	case h.opening:
+		return true
+	}
+	return ack != h.fin+1 || h.next < h.fin
+}
+
+// begins tells whether seq can be the number of the side's first byte: nothing
+// that was seen lies before it, and the rest is near. It returns its offset.
+func (h *half) begins(seq uint32) (at int64, ok bool) {
+	at = h.offset(seq)
+	if h.delivered+h.missing > 0 {
+		return at, false
+	}
+	if h.pages == nil {
+		return at, true
+	}
+	first := int64(h.pages.off)
+	return at, at >= 0 && at <= first && first-at <= near
+}

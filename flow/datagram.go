@@ -10,13 +10,11 @@ func (t *Table) datagram(p *packet.Packet) {
 		t.stats.NotTCP++
 		return
 	}
-	if p.Time > t.now {
-		t.now = p.Time
-	}
-	if t.now >= t.sweep {
-		t.expire()
-	}
 	c, from, _ := t.find(p)
+	if c != nil && p.Time-c.last >= t.wait[c.state] {
+		t.end(c, Idle, c.last+t.wait[c.state])
+		c = nil
+	}
 	if c == nil {
 		if !t.sampled(p.Hash) && t.sample != ^uint64(0) {
 			t.stats.UnsampledPackets++
@@ -26,10 +24,12 @@ func (t *Table) datagram(p *packet.Packet) {
 			t.shed()
 		}
 		c, from = t.begin(p)
-		t.become(c, live)
 	}
 	t.touch(c, p.Time)
 	h := &c.half[from]
+	if c.state == halfOpen && c.half[from.Peer()].packets > 0 {
+		t.become(c, live)
+	}
 	h.packets++
 	h.payload += n
 	h.delivered += n

@@ -2,89 +2,46 @@ package flow
 
 import "github.com/passiflow/passiflow/packet"
 
-// Advance tells that time has passed without packets.
+// Advance tells that every packet up to now was given. Called with the same time
+// on every table of a source, and then Close, it makes the end of a run the same
+// with any number of tables.
 func (t *Table) Advance(now packet.Time) {
-	if now > t.now {
-		t.now = now
-		t.expire()
-	}
+	t.now = max(t.now, now)
+	t.expire(t.now)
 }
 
 // Close ends every conversation, the oldest first.
 func (t *Table) Close() {
+	t.expire(t.now)
 	for s := range t.lists {
 		for c := t.lists[s].head; c != nil; c = t.lists[s].head {
-			t.end(c, Stopped)
-		}
-	}
-	t.short, t.long = nil, nil
-}
-
-// expire does what became due.
-func (t *Table) expire() {
-	if t.dueAt != 0 && t.now >= t.dueAt {
-		t.dueAt = 0
-		keep := t.short[:0]
-		// advance never adds to t.short here: each has its flag set.
-		for _, c := range t.short {
-			if c.due != 0 && t.now >= c.due && c.state != closed {
-				t.catchUp(c, t.now)
-			}
-			if c.due == 0 || c.state == closed {
-				c.short = false
-				continue
-			}
-			keep = append(keep, c)
-			if t.dueAt == 0 || c.due < t.dueAt {
-				t.dueAt = c.due
+			if until := c.last + t.wait[c.state]; until <= t.now {
+				t.end(c, Idle, until)
+			} else {
+				t.end(c, Stopped, t.now)
 			}
 		}
-		clear(t.short[len(keep):])
-		t.short = keep
-	}
-	if t.wakeAt != 0 && t.now >= t.wakeAt {
-		t.wakeAt = 0
-		keep := t.long[:0]
-		for _, c := range t.long {
-			if c.stream != nil {
-				for c.wake != 0 && t.now >= c.wake {
-					c.wake = c.stream.Tick(c.wake)
-				}
-			}
-			if c.wake == 0 || c.state == closed {
-				c.long = false
-				continue
-			}
-			keep = append(keep, c)
-			if t.wakeAt == 0 || c.wake < t.wakeAt {
-				t.wakeAt = c.wake
-			}
-		}
-		clear(t.long[len(keep):])
-		t.long = keep
-	}
-	if t.now >= t.sweep {
-		t.sweep = t.now.Add(250e6)
-		t.idle()
 	}
 }
 
-// idle closes what had no packet for too long.
-func (t *Table) idle() {
+// expire does what became due up to now.
+func (t *Table) expire(now packet.Time) {
+	for len(t.timers) > 0 && t.timers[0].at <= now {
+		t.catchUp(t.timers[0].c, now)
+	}
+	if now >= t.sweep {
+		t.sweep = now + sweepEvery
+		t.idle(now)
+	}
+	t.setAlarm()
+}
+
+// idle closes what had no packet for too long. The lists are in order to within
+// a second; see touch.
+func (t *Table) idle(now packet.Time) {
 	for s := range t.lists {
-		for c := t.lists[s].head; c != nil; {
-			next := c.behind
-			if t.now-c.moved < t.wait[s] {
-				break
-			}
-			if t.now-c.last >= t.wait[s] {
-				t.end(c, Idle)
-			} else { // it had packets since, within the second that touch allows
-				t.lists[s].remove(c)
-				t.lists[s].push(c)
-				c.moved = t.now
-			}
-			c = next
+		for c := t.lists[s].head; c != nil && now-c.moved >= t.wait[s]+1e9; c = t.lists[s].head {
+			t.end(c, Idle, c.last+t.wait[s])
 		}
 	}
 }
@@ -94,14 +51,15 @@ func (t *Table) idle() {
 func (t *Table) shed() {
 	for _, s := range [...]state{closed, dying, halfOpen, live} {
 		if c := t.lists[s].head; c != nil {
-			if s == closed || s == dying {
-				t.end(c, Finished)
-				return
-			}
-			if s == halfOpen {
+			switch s {
+			case closed, dying:
+				t.end(c, Finished, c.last)
+			case halfOpen:
 				t.stats.EvictedHalfOpen++
+				t.end(c, Evicted, c.last)
+			default:
+				t.end(c, Evicted, c.last)
 			}
-			t.end(c, Evicted)
 			return
 		}
 	}
@@ -113,11 +71,6 @@ func (t *Table) finish(c *conn, r Reason) {
 		r = Finished
 	}
 	c.why = r
-	for s := Client; s <= Server; s++ {
-		if h := &c.half[s]; h.hole() && h.packets > 0 {
-			t.stats.AckedUnseen += min(h.acked, h.fin) - min(h.next, h.fin, h.acked)
-		}
-	}
 	switch r {
 	case Finished:
 		t.stats.Finished++
@@ -128,22 +81,36 @@ func (t *Table) finish(c *conn, r Reason) {
 	case Stopped:
 		t.stats.Stopped++
 	}
+	for s := Client; s <= Server; s++ {
+		h := &c.half[s]
+		if n := min(h.acked, h.fin); n > h.next+1 && h.packets > 0 { // one more may be a FIN
+			t.stats.AckedUnseen += n - h.next
+		}
+		if h.lost > 0 && c.stream != nil {
+			t.tell(c, s, c.last, false)
+		}
+	}
 	if c.stream != nil {
 		c.stream.Close(r)
 		c.stream = nil
 	}
 	c.wake, c.due = 0, 0
+	t.unschedule(c)
 	t.become(c, closed)
 }
 
-// end takes c out of the table.
-func (t *Table) end(c *conn, r Reason) {
+// end takes c out of the table, after what was due until then.
+func (t *Table) end(c *conn, r Reason, until packet.Time) {
+	if c.at <= until {
+		t.catchUp(c, until)
+	}
+	t.flush(c)
+	half := c.state == halfOpen
 	if c.state != closed {
-		t.flush(c)
 		t.finish(c, r)
 	}
 	if t.done != nil {
-		s := Summary{Flow: c.makeFlow(), End: c.last, Reason: c.why, HasDigest: t.cfg.Digest}
+		s := &Summary{Flow: c.makeFlow(), End: c.last, Reason: c.why, HalfOpen: half, HasDigest: t.cfg.Digest}
 		for i := range c.half {
 			h := &c.half[i]
 			s.Packets[i], s.Bytes[i], s.Delivered[i], s.Lost[i] = h.packets, h.payload, h.delivered, h.missing
@@ -151,15 +118,17 @@ func (t *Table) end(c *conn, r Reason) {
 				s.Digest[i] = h.digest.sum()
 			}
 		}
-		t.done(&s)
+		t.done(s)
 	}
 	t.drop(c)
-	t.lists[c.state].remove(c)
-	t.counts[c.state]--
-	// A conversation still in a list of deadlines is not reused.
-	if !c.short && !c.long && t.spares < maxFree {
-		*c = conn{behind: t.spare}
+	t.lists[closed].remove(c)
+	t.counts[closed]--
+	if t.spares < maxSpare {
+		c.flow, c.behind = nil, t.spare
 		t.spare = c
 		t.spares++
 	}
 }
+
+// maxSpare is how many conversations are kept for reuse.
+const maxSpare = 4096

@@ -56,7 +56,8 @@ const AckUnknown = ^uint64(0)
 //
 // Chunks come in causal order where the capture allows it: a chunk whose
 // sender had already acknowledged byte n of its peer comes after the peer's
-// bytes up to n, or after the gap that stands for them.
+// bytes up to n, or after the gap that stands for them. A gap that must be told
+// before bytes of the other side, or before Close, comes without Data.
 type Chunk struct {
 	From   Side
 	Time   packet.Time // of the packet that brought the first byte of Data
@@ -102,7 +103,8 @@ type Stream interface {
 	// wants Tick, 0 for never; the newest answer of Chunk or Tick holds.
 	Chunk(c *Chunk) (wake packet.Time)
 	// Tick tells that the time asked for has passed. It is called late while
-	// nothing happens, but always before the next chunk.
+	// nothing happens, but always before what a later packet brings. It must
+	// ask for a later time than now, or for 0.
 	Tick(now packet.Time) (wake packet.Time)
 	// Close tells that no more will come. It is called once, last.
 	Close(r Reason)

@@ -1,171 +1,181 @@
 package flow
 
-import "github.com/passiflow/passiflow/packet"
+import (
+	"math/bits"
+
+	"github.com/passiflow/passiflow/packet"
+)
 
 // page is an early segment, or a piece of one.
 type page struct {
-	off   uint64
-	data  []byte
-	start uint64 // where its segment started, which the Linux policy compares
-	ack   uint64
-	time  packet.Time
-	cut   int // bytes behind data that the snaplen cut
-	edge  bool
-	next  *page
-	buf   []byte
+	off         uint64
+	data        []byte
+	start, stop uint64 // of its whole segment, which the Linux policy compares
+	ack         uint64
+	time        packet.Time
+	cut         int // bytes behind data that the snaplen cut
+	edge        bool
+	next        *page
+	buf         []byte
 }
 
 func (g *page) end() uint64 { return g.off + uint64(len(g.data)+g.cut) }
 
 const (
-	pageSize = 2048
-	maxFree  = 1024 // pages kept for reuse: 2 MiB
+	pageSize  = 2048    // the smallest page
+	pageSizes = 6       // each twice as large as the one before: 64 KiB holds what a card merges
+	maxFree   = 2 << 20 // bytes of pages kept for reuse
 )
 
-// newPage returns a page that holds a copy of data.
-func (t *Table) newPage(data []byte) *page {
-	g := t.free
-	if g != nil {
-		t.free = g.next
-		t.frees--
-		g.next = nil
-	} else {
-		g = &page{buf: make([]byte, 0, pageSize)}
+// size returns the memory that g takes.
+func (g *page) size() int { return cap(g.buf) }
+
+// newPage returns a page of side h that holds a copy of data.
+func (t *Table) newPage(h *half, data []byte) *page {
+	k := 0
+	if len(data) > pageSize {
+		k = bits.Len(uint(len(data)-1) / pageSize)
 	}
-	if len(data) > cap(g.buf) {
-		g.data = append([]byte(nil), data...)
-	} else {
-		g.data = append(g.buf[:0], data...)
+	var g *page
+	switch {
+	case k >= pageSizes:
+		g = &page{buf: make([]byte, 0, len(data))}
+	case t.free[k] != nil:
+		g = t.free[k]
+		t.free[k], g.next = g.next, nil
+		t.frees -= g.size()
+	default:
+		g = &page{buf: make([]byte, 0, pageSize<<k)}
 	}
+	g.data = append(g.buf[:0], data...)
 	t.bytes += len(data)
+	h.bytes += len(data)
+	t.held += g.size()
+	h.held += g.size()
 	return g
 }
 
+// freePage keeps g, which no side holds any more, for reuse.
 func (t *Table) freePage(g *page) {
-	t.bytes -= len(g.data)
-	g.data = nil
-	if t.frees < maxFree {
-		g.next = t.free
-		t.free = g
-		t.frees++
+	n := g.size()
+	t.held -= n
+	if k := bits.Len(uint(n-1) / pageSize); k < pageSizes && t.frees+n <= maxFree {
+		g.data = nil
+		g.next = t.free[k]
+		t.free[k] = g
+		t.frees += n
 	}
 }
 
-// insert keeps a segment of side h until what comes before it is there. It
-// returns how many of its bytes were already held.
-func (t *Table) insert(h *half, off uint64, data []byte, cut int, ack uint64, at packet.Time, edge bool) (duplicate int) {
-	start := off
-	end := off + uint64(len(data)+cut)
-	// Most early segments come behind all others.
-	var before *page
-	if h.tail != nil && off >= h.tail.end() {
-		before = h.tail
+// link puts g behind the page before, first where that is nil.
+func (h *half) link(before, g *page) {
+	if before == nil {
+		g.next, h.pages = h.pages, g
+	} else {
+		g.next, before.next = before.next, g
 	}
-	for {
+	if g.next == nil {
+		h.tail = g
+	}
+}
+
+// unlink takes g, which follows before, from the side.
+func (h *half) unlink(before, g *page) {
+	if before == nil {
+		h.pages = g.next
+	} else {
+		before.next = g.next
+	}
+	if h.tail == g {
+		h.tail = before
+	}
+	h.bytes -= len(g.data)
+	h.held -= g.size()
+}
+
+// early is a segment on its way into the pages of a side.
+type early struct {
+	off         uint64 // of what is left of it
+	start, stop uint64 // of the whole
+	data        []byte
+	cut         int // bytes behind data that the snaplen cut
+	ack         uint64
+	time        packet.Time
+	edge        bool
+}
+
+// pass drops the first n bytes of s and returns how many of them the capture has.
+func (s *early) pass(n uint64) (had int) {
+	had = min(int(n), len(s.data))
+	s.data = s.data[had:]
+	s.cut -= int(n) - had
+	s.off += n
+	s.edge = false
+	return had
+}
+
+// insert keeps s until what comes before it is there. It returns how many bytes
+// were there twice.
+func (t *Table) insert(h *half, s early) (duplicate int) {
+	var before *page
+	if h.tail != nil && s.off >= h.tail.end() {
+		before = h.tail // most come behind all others
+	}
+	for s.off < s.stop {
 		g := h.pages
 		if before != nil {
 			g = before.next
 		}
-		for g != nil && g.end() <= off {
+		for g != nil && g.end() <= s.off {
 			before, g = g, g.next
 		}
-		if g != nil && g.off <= off && !t.newWins(start, end, g) {
-			// The front is held already.
-			n := min(g.end(), end) - off
-			k := min(int(n), len(data))
-			duplicate += k
-			data = data[k:]
-			cut -= int(n) - k
-			off += n
-			edge = false
-			if off >= end {
-				return duplicate
-			}
+		rest := s.stop
+		switch {
+		case g == nil || g.off >= s.stop:
+		case t.newWins(&s, g):
+			s.ack = min(s.ack, g.ack)
+			duplicate += t.cede(h, before, g, s.stop)
 			continue
-		}
-		piece, rest := data, end
-		if g != nil && g.off < end {
-			if t.newWins(start, end, g) {
-				duplicate += t.cede(h, before, g, off, end)
-				continue
-			}
+		case g.off <= s.off: // its front is held already
+			g.ack = min(g.ack, s.ack) // it was sent before the one that came first
+			duplicate += s.pass(min(g.end(), s.stop) - s.off)
+			continue
+		default:
 			rest = g.off
-			piece = data[:min(int(rest-off), len(data))]
 		}
-		n := t.newPage(piece)
-		n.off, n.start, n.ack, n.time, n.edge = off, start, ack, at, edge
-		n.cut = int(rest-off) - len(piece)
-		h.bytes += len(piece)
-		n.next = g
-		if before == nil {
-			h.pages = n
-		} else {
-			before.next = n
-		}
-		if g == nil {
-			h.tail = n
-		}
-		cut -= n.cut
-		data = data[len(piece):]
-		edge = false
-		if off = rest; off >= end {
-			return duplicate
-		}
-		before = n
+		n := int(rest - s.off)
+		had := min(n, len(s.data))
+		p := t.newPage(h, s.data[:had])
+		p.off, p.start, p.stop, p.ack, p.time, p.edge, p.cut = s.off, s.start, s.stop, s.ack, s.time, s.edge, n-had
+		h.link(before, p)
+		before = p
+		s.pass(uint64(n))
 	}
+	return duplicate
 }
 
-// newWins tells whether a new segment from start to end replaces what g holds.
-func (t *Table) newWins(start, end uint64, g *page) bool {
-	if t.cfg.Overlap != Linux {
-		return false
-	}
-	return start < g.start || start == g.start && end > g.end()
+// newWins tells whether s replaces what g holds of it.
+func (t *Table) newWins(s *early, g *page) bool {
+	return t.cfg.Overlap == Linux && (s.start < g.start || s.start == g.start && s.stop > g.stop)
 }
 
-// cede takes from g, which follows before, what lies between off and end, and
-// returns how many bytes that were.
-func (t *Table) cede(h *half, before, g *page, off, end uint64) (n int) {
-	had := len(g.data)
-	switch {
-	case g.off < off: // keep its front
-		tailFrom := end
-		if g.end() > tailFrom {
-			// It reaches beyond: its end becomes a page of its own.
-			r := t.newPage(g.data[min(int(tailFrom-g.off), len(g.data)):])
-			r.off, r.start, r.ack, r.time = tailFrom, tailFrom, g.ack, g.time
-			r.cut = int(g.end()-tailFrom) - len(r.data)
-			h.bytes += len(r.data)
-			n -= len(r.data)
-			if r.next = g.next; r.next == nil {
-				h.tail = r
-			}
-			g.next = r
-		}
-		k := int(off - g.off)
-		g.cut = max(0, k-len(g.data))
-		g.data = g.data[:min(k, len(g.data))]
-	case g.end() > end: // keep its end
-		k := int(end - g.off)
-		g.cut -= max(0, k-len(g.data))
-		g.data = g.data[min(k, len(g.data)):]
-		g.off, g.start, g.edge = end, end, false
-	default:
-		n = had
-		h.bytes -= had
-		if before == nil {
-			h.pages = g.next
-		} else {
-			before.next = g.next
-		}
-		if h.tail == g {
-			h.tail = before
-		}
+// cede takes from g, which follows before, what lies before end, and returns how
+// many bytes that were. A segment that wins starts no later than g, so that
+// nothing of g lies before it.
+func (t *Table) cede(h *half, before, g *page, end uint64) (had int) {
+	if g.end() <= end {
+		h.unlink(before, g)
+		had = len(g.data)
+		t.bytes -= had
 		t.freePage(g)
-		return n
+		return had
 	}
-	d := had - len(g.data)
-	h.bytes -= d
-	t.bytes -= d
-	return n + d
+	k := int(end - g.off)
+	had = min(k, len(g.data))
+	g.data = g.data[had:]
+	g.cut -= k - had
+	g.off, g.edge = end, false
+	h.bytes -= had
+	t.bytes -= had
+	return had
 }

@@ -7,6 +7,7 @@ type Summary struct {
 	Flow      *Flow
 	End       packet.Time // of its last packet
 	Reason    Reason
+	HalfOpen  bool // only one side was seen
 	Packets   [2]uint64
 	Bytes     [2]uint64 // transport payload as captured, retransmissions included
 	Delivered [2]uint64 // bytes in order, each once

@@ -24,17 +24,16 @@ type Table struct {
 	last   *conn // of the previous packet
 	lists  [states]list
 	counts [states]int
-	short  []*conn // with due set
-	long   []*conn // with wake set
-	dueAt  packet.Time
-	wakeAt packet.Time
+	timers []timer     // a heap
+	alarm  packet.Time // the packet time at which to look at timers and sweep
 	sweep  packet.Time // next look for idle conversations
 	now    packet.Time // newest packet time
-	free   *page
-	frees  int
+	free   [pageSizes]*page
+	frees  int // bytes of free
 	spare  *conn
 	spares int
-	bytes  int
+	bytes  int // data held for want of earlier ones
+	held   int // memory of the pages that hold them
 	chunk  Chunk
 	stats  Stats
 	ports  [8192]byte // bitmap of Config.Ports
@@ -176,7 +175,10 @@ func (t *Table) begin(p *packet.Packet) (*conn, Side) {
 	c.ends[from], c.ends[from.Peer()] = p.Src, p.Dst
 	c.vlan, c.iface = p.VLAN, p.Interface
 	c.start, c.last, c.moved, c.first = p.Time, p.Time, t.now, p.TCP.Seq
-	c.half[0].fin, c.half[1].fin = none, none
+	c.at = never
+	for i := range c.half {
+		c.half[i].fin, c.half[i].finAck = none, none
+	}
 	t.add(c)
 	t.lists[halfOpen].push(c)
 	t.counts[halfOpen]++
