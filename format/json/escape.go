@@ -51,13 +51,14 @@ func makeEscapes() (t [256]uint64) {
 	return t
 }
 
-// special has the high bit set in each byte of w that needs an escape, and
-// perhaps in some behind such a byte; it is zero only when none does.
+// special has the high bit set in each byte of w that needs an escape, and in
+// no other.
 func special(w uint64) uint64 {
 	// c^2 < 0x21 holds for the control characters and for '"' (0x22^2 = 0x20),
-	// and for no other.
+	// and for no other. No sum here carries into the next byte.
+	v := w ^ ones*2
 	b := w ^ ones*'\\'
-	return (((w^ones*2)-ones*0x21)&^w | (b-ones)&^b) & highs
+	return (^(v&(ones*0x7f)+ones*(0x80-0x21))&^v | ^(b&(ones*0x7f) + ones*0x7f | b)) & highs
 }
 
 // appendText appends s as the inside of a JSON string. It reports false, and
@@ -103,20 +104,27 @@ func escape(d, s []byte) (n int, seen uint64) {
 }
 
 // escapeWords is escape with what every machine can do: eight bytes at a time.
-// How far the input has been read never depends on what was in it: text full of
-// quotes then costs what the table costs, and no wait for one word's end before
-// the next begins.
+// How far the input has been read never depends on what was in it: no word
+// waits for the end of the one before.
 func escapeWords(d, s []byte) (n int, seen uint64) {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
 		w := binary.LittleEndian.Uint64(s[i:])
 		seen |= w
-		if special(w) == 0 {
-			binary.LittleEndian.PutUint64(d[n:], w)
-			n += 8
+		binary.LittleEndian.PutUint64(d[n:], w)
+		m := special(w)
+		if m != 0 && (w-ones*' ')&^w&highs != 0 { // perhaps a control character
+			n = spell(d, n, w)
 			continue
 		}
-		n = spell(d, n, w)
+		// What stands from a quote on is written again, behind its backslash.
+		for ; m != 0; m &= m - 1 {
+			z := bits.TrailingZeros64(m) &^ 7
+			d[n+z>>3] = '\\'
+			binary.LittleEndian.PutUint64(d[n+z>>3+1:], w>>z)
+			n++
+		}
+		n += 8
 	}
 	if rest := len(s) - i; rest > 0 {
 		w := tail(s, rest)
