@@ -45,6 +45,10 @@ type Config struct {
 	// addresses, while whole packets of the same tunnel go by their inner ones.
 	// It has no meaning for one worker. Default: false.
 	Defragment bool
+	// VXLANPorts and GENEVEPorts are UDP ports, at most 8 each, whose packets are
+	// shared out by their inner addresses like those of 4789, 4790, 8472 and 6081.
+	// Default: none.
+	VXLANPorts, GENEVEPorts []uint16
 	// Filter returns the kernel's filter for frames that begin as link says; it
 	// is asked again whenever a device appears. What it accepts is cut to
 	// Snaplen. Programs for cooked devices (LinkSLL2) may read the protocol, the
@@ -68,7 +72,8 @@ func DefaultConfig() Config {
 }
 
 const (
-	maxWorkers = 256       // PACKET_FANOUT_MAX
+	maxWorkers = 256 // PACKET_FANOUT_MAX
+	maxPorts   = 8
 	granule    = 64 << 10  // the largest page of a machine that runs Go
 	maxSnaplen = 16 << 20  // far above any frame there is
 	maxBuffer  = 1<<31 - 1 // block numbers and sizes are 32 bits wide
@@ -93,6 +98,9 @@ func (c *Config) check() error {
 	}
 	if ms := c.BlockTimeout / time.Millisecond; ms < 1 || ms > 10_000 {
 		fault("block_timeout: %v is not between 1ms and 10s", c.BlockTimeout)
+	}
+	if len(c.VXLANPorts) > maxPorts || len(c.GENEVEPorts) > maxPorts {
+		fault("vxlan_ports, geneve_ports: more than %d", maxPorts)
 	}
 	seen := map[string]bool{}
 	for _, name := range c.Interfaces {

@@ -68,7 +68,7 @@ func Open(cfg Config, log *slog.Logger) ([]source.Source, error) {
 	}
 	g := &group{cfg: cfg, log: log, open: cfg.Workers, filter: cfg.Filter, live: map[string]*device{}}
 	if cfg.Workers > 1 {
-		if g.place, err = placement(); err != nil {
+		if g.place, err = placement(cfg.VXLANPorts, cfg.GENEVEPorts); err != nil {
 			return nil, fmt.Errorf("open: %w", err)
 		}
 	}

@@ -40,14 +40,16 @@ type level struct {
 
 type placer struct {
 	program
-	level [maxNesting + 1]level
-	last  label // return the last hash
-	deep  label // return 0
+	vxlan, geneve []uint16 // UDP ports beside the assigned ones
+	level         [maxNesting + 1]level
+	last          label // return the last hash
+	deep          label // return 0
 }
 
-// placement returns the fanout program.
-func placement() ([]bpf.RawInstruction, error) {
-	p := &placer{}
+// placement returns the fanout program. VXLAN and GENEVE are looked for on the
+// given UDP ports, too.
+func placement(vxlan, geneve []uint16) ([]bpf.RawInstruction, error) {
+	p := &placer{vxlan: vxlan, geneve: geneve}
 	p.last, p.deep = p.label(), p.label()
 	for i := range p.level {
 		l := &p.level[i]
@@ -391,16 +393,34 @@ func (p *placer) transport(i int) {
 	p.jump(p.last)
 
 	p.place(udp)
-	vxlan, geneve := p.label(), p.label()
+	vxlan, generic, geneve := p.label(), p.label(), p.label()
 	p.need(16 + 14)
 	p.op(opLdHX, 2)
-	p.on(opJeq, 4789, vxlan)
-	p.on(opJeq, 8472, vxlan) // Linux before the port was assigned
-	p.on(opJeq, 6081, geneve)
+	for _, port := range append([]uint16{4789, 8472}, p.vxlan...) { // 8472: Linux before the port was assigned
+		p.on(opJeq, uint32(port), vxlan)
+	}
+	for _, port := range append([]uint16{6081}, p.geneve...) {
+		p.on(opJeq, uint32(port), geneve)
+	}
+	p.on(opJeq, 4790, generic)
 	p.jump(p.last)
 
 	ether := to(func(l *level) label { return l.ether })
 	typed := to(func(l *level) label { return l.tag[0] })
+
+	p.place(generic) // VXLAN-GPE, draft-ietf-nvo3-vxlan-gpe: the last byte of the first word says what follows
+	p.op(opLdBX, 11)
+	p.on(opJeq, 0, vxlan)
+	p.op(opSt, memValue)
+	p.op(opLdBX, 8)
+	p.op(opAnd, 0x08)
+	p.unless(0x08)
+	p.skip(16)
+	p.op(opLdMem, memValue)
+	p.on(opJeq, 1, to(func(l *level) label { return l.ip4 }))
+	p.on(opJeq, 2, to(func(l *level) label { return l.ip6 }))
+	p.on(opJeq, 3, ether)
+	p.jump(p.last)
 
 	p.place(vxlan) // RFC 7348 section 5
 	p.op(opLdBX, 8)

@@ -10,7 +10,7 @@ import (
 
 func place(t testing.TB) []bpf.RawInstruction {
 	t.Helper()
-	prog, err := placement()
+	prog, err := placement([]uint16{7777, 1, 3, 4, 5, 6, 8, 9}, []uint16{7778, 11, 13, 14, 15, 16, 18, 19})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +107,21 @@ func TestPlaceByInnermostPair(t *testing.T) {
 		},
 		"vxlan": func(ip []byte, k uint16, x, y string, _ byte) []byte {
 			return ether(0x0800, ip4(x, y, 17, vxlan(uint16(rand.N(60000)), ether(k, ip))))
+		},
+		"vxlan port": func(ip []byte, k uint16, x, y string, _ byte) []byte {
+			return ether(0x0800, ip4(x, y, 17, udp(9, 7777, cat([]byte{8, 0, 0, 0, 0, 0, 1, 0}, ether(k, ip)))))
+		},
+		"gpe": func(ip []byte, k uint16, x, y string, _ byte) []byte {
+			return ether(0x0800, ip4(x, y, 17, udp(9, 4790, cat([]byte{12, 0, 0, map[uint16]byte{0x0800: 1, 0x86dd: 2}[k], 0, 0, 1, 0}, ip))))
+		},
+		"gpe ethernet": func(ip []byte, k uint16, x, y string, _ byte) []byte {
+			return ether(0x0800, ip4(x, y, 17, udp(9, 4790, cat([]byte{12, 0, 0, 3, 0, 0, 1, 0}, ether(k, ip)))))
+		},
+		"gpe plain": func(ip []byte, k uint16, x, y string, _ byte) []byte {
+			return ether(0x0800, ip4(x, y, 17, udp(9, 4790, cat([]byte{8, 0, 0, 0, 0, 0, 1, 0}, ether(k, ip)))))
+		},
+		"geneve port": func(ip []byte, k uint16, x, y string, _ byte) []byte {
+			return ether(0x0800, ip4(x, y, 17, udp(9, 7778, cat([]byte{0, 0}, bytes16(k), make([]byte, 4), ip))))
 		},
 		"vxlan vlan": func(ip []byte, k uint16, x, y string, _ byte) []byte {
 			return ether(0x0800, ip4(x, y, 17, vxlan(1, tagged(0x8100, 5, k, ip))))
