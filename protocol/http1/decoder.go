@@ -26,10 +26,12 @@ const (
 type half struct {
 	m        *message.Message // begun and not ended
 	state    state
-	begun    bool // had an Input
-	found    bool // had a message
-	unasked  bool // the request of m is not known, so that it may have no body although its head says so
-	cutShort bool // wire misses bytes: what comes later cannot be decompressed
+	begun    bool   // had an Input
+	found    bool   // had a message
+	unasked  bool   // nothing of m's body was seen and its request is not known: it may have none although its head says so
+	headEnd  uint64 // unasked: offset behind m's head
+	headOnly bool   // m ended with its head, when m.End says
+	cutShort bool   // wire misses bytes: what comes later cannot be decompressed
 	codings  codings
 	strict   bool   // the head at hand ends a search: it must be free of faults
 	borrowed bool   // wire is part of the input
@@ -115,18 +117,20 @@ func (d *decoder) step(t *turn) bool {
 	case atHead:
 		return d.head(t)
 	case inLength, inClose, atChunk:
-		if t.h.unasked && t.h.count == 0 {
+		if t.h.unasked {
 			switch startsAnswer(t.rest()) {
 			case protocol.Yes:
 				// The head promised a body and another answer follows: the
-				// request, which is not known, must have been a HEAD.
-				d.bodiless(t)
+				// request, which is not known, must have been a HEAD. What
+				// is missing between them was not of this message.
+				d.wasHead(t)
 				return true
 			case protocol.More:
 				if !t.in.Final {
 					return false
 				}
 			}
+			t.h.unasked = false
 		}
 		if t.h.state == atChunk {
 			return d.chunkLine(t)
@@ -158,6 +162,7 @@ func (d *decoder) gap(t *turn) {
 			h.need -= n
 			h.count += n
 			d.missing(h, t.in.Offset-n, n)
+			h.unasked = h.unasked && h.need > 0 && t.in.Edge
 			if h.need == 0 {
 				d.bodyDone(t)
 			}
@@ -172,6 +177,7 @@ func (d *decoder) gap(t *turn) {
 	case inClose:
 		h.count += n
 		d.missing(h, t.in.Offset-n, n)
+		h.unasked = h.unasked && t.in.Edge
 		return
 	default:
 		d.missing(h, t.in.Offset-n, n)
@@ -183,7 +189,6 @@ func (d *decoder) gap(t *turn) {
 // missing notes a gap of n bytes that begins at offset off of the side.
 func (d *decoder) missing(h *half, off, n uint64) {
 	h.cutShort = true
-	h.unasked = false
 	m := h.m
 	m.Marks |= message.Gapped
 	m.Lost += int64(n)
@@ -234,11 +239,24 @@ func (d *decoder) end(t *turn, stop uint64, marks message.Mark) {
 	m := h.m
 	m.Marks |= marks
 	m.Stop = stop
-	m.End = t.in.Time
+	if !h.headOnly {
+		m.End = t.in.Time
+	}
 	d.content(h, marks&(message.CutEnd|message.HeadTruncated|message.BadChunk) == 0 && (marks&message.Gapped == 0 || h.state == inLength))
 	h.m = nil
 	h.state = atHead
 	t.out.End(m)
+}
+
+// wasHead ends an answer that turned out to have no body.
+func (d *decoder) wasHead(t *turn) {
+	h, m := t.h, t.h.m
+	m.Marks &^= message.Gapped | message.CloseDelimited
+	m.Gaps, m.Lost = nil, 0
+	h.count, h.codings, h.cutShort = 0, codings{}, false
+	h.headOnly = true
+	d.end(t, h.headEnd, 0)
+	h.headOnly, h.strict = false, true
 }
 
 // bodiless ends a message behind its head, which is behind t.used.

@@ -75,6 +75,10 @@ func TestGaps(t *testing.T) {
 		{"in the middle, at a message", []seg{mid(s(next))}, []told{after}},
 		{"in the middle, a faulty head", []seg{mid(s("HTTP/1.1 200 OK\r\nthis is text\r\n\r\n")), s(next)}, []told{after}},
 		{"an answer to HEAD", []seg{mid(s("x")), s(head), s(next)}, []told{{"200", "", 0, 0, 0, nil}, after}},
+		{"an answer to HEAD, then a gap", []seg{mid(s("x")), s(head), gap(9, s(next))}, []told{{"200", "", 0, 0, 0, nil}, after}},
+		{"an answer to HEAD without a length, then a gap", []seg{mid(s("x")), s("HTTP/1.1 200 OK\r\n\r\n"), gap(9, s(next))}, []told{{"200", "", 0, 0, 0, nil}, after}},
+		{"an answer to GET, then a gap", []seg{mid(s("x")), s(head), gap(4, s("456789"+next))},
+			[]told{{"200", "456789", message.Gapped, 10, 4, []message.Gap{{Offset: 39, Length: 4}}}, after}},
 		{"answers to HEAD at once", []seg{mid(s("x")), s(head + head + next)}, []told{{"200", "", 0, 0, 0, nil}, {"200", "", 0, 0, 0, nil}, after}},
 		{"an answer to HEAD, chunked", []seg{mid(s("x")), s(te), s(next)}, []told{{"200", "", 0, 0, 0, nil}, after}},
 	} {

@@ -115,7 +115,7 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 		return nil
 	}
 	text := string(b)
-	m := &message.Message{From: t.in.From, Start: t.first(), Begin: t.offset(), Size: -1, WireSize: -1, Marks: s.marks}
+	m := &message.Message{From: t.in.From, Start: t.first(), End: t.in.Time, Begin: t.offset(), Size: -1, WireSize: -1, Marks: s.marks}
 	if asks(m.From) {
 		m.Op, m.Target, m.Version = text[:s.a], text[s.b:s.c], text[s.d:s.e]
 	} else {

@@ -179,7 +179,7 @@ func (d *decoder) bodyOfAnswer(t *turn, f *framing, request *message.Message) {
 		m.Marks |= message.CloseDelimited
 		d.enter(t, f, inClose, 0)
 	}
-	h.unasked = request == nil
+	h.unasked, h.headEnd = request == nil && h.m != nil, t.offset()
 }
 
 // afterCR looks for fields behind a bare CR, which some readers take for the
