@@ -28,14 +28,16 @@ type Walk struct {
 
 // Stats is the ledger of a run.
 type Stats struct {
-	Source  source.Stats // all sources together
-	Walk    Walk
-	Flow    flow.Stats
-	Core    protocol.Stats
-	Flows   int // conversations in the tables now
-	Pending int // bytes held for want of earlier ones
-	Waiting int // messages begun and not handed on
-	Held    int // bytes of unfinished messages
+	Source source.Stats // all sources together
+	Walk   Walk
+	// Fragments says what became of Walk.Parsed[packet.Held].
+	Fragments packet.FragmentStats
+	Flow      flow.Stats
+	Core      protocol.Stats
+	Flows     int // conversations in the tables now
+	Pending   int // bytes held for want of earlier ones
+	Waiting   int // messages begun and not handed on
+	Held      int // bytes of unfinished messages
 }
 
 func (s *Stats) add(o *Stats) {
@@ -54,6 +56,7 @@ func (s *Stats) add(o *Stats) {
 	w.Messages += x.Messages
 	w.Dropped += x.Dropped
 	w.TLS += x.TLS
+	s.Fragments.Add(&o.Fragments)
 	s.Flow.Add(&o.Flow)
 	s.Core.Add(&o.Core)
 	s.Flows += o.Flows
@@ -67,6 +70,7 @@ func (w *worker) publish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.public.Walk = w.count
+	w.public.Fragments = w.parser.FragmentStats()
 	if w.table != nil {
 		w.public.Flow = w.table.Stats()
 		w.public.Flows, w.public.Pending = w.table.Flows(), w.table.Pending()

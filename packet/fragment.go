@@ -37,6 +37,18 @@ type FragmentStats struct {
 	Bytes     int    // memory for content now, free buffers included
 }
 
+// Add adds the counts of o to s.
+func (s *FragmentStats) Add(o *FragmentStats) {
+	s.Datagrams += o.Datagrams
+	s.Completed += o.Completed
+	s.Expired += o.Expired
+	s.Shed += o.Shed
+	s.Replaced += o.Replaced
+	s.Pending += o.Pending
+	s.Overlaps += o.Overlaps
+	s.Bytes += o.Bytes
+}
+
 type span struct{ from, to uint16 }
 
 // none ends the lists of datagrams.

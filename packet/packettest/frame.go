@@ -23,6 +23,7 @@ type Piece struct {
 	Proto packet.Proto // IP protocol number, for what an IP header carries
 	sum   int          // 1+offset of a checksum over a pseudo header, 0: none
 	over  packet.Proto // what that pseudo header names
+	head  int          // bytes of extension headers in front of the transport
 }
 
 // Raw returns bytes without a header.
@@ -123,8 +124,8 @@ func withSum(in Piece, src, dst netip.Addr) []byte {
 	if in.sum == 0 {
 		return b
 	}
-	pseudo := be(src.AsSlice(), dst.AsSlice(), uint32(len(b)), uint32(in.over))
-	c := Checksum(pseudo, b)
+	pseudo := be(src.AsSlice(), dst.AsSlice(), uint32(len(b)-in.head), uint32(in.over))
+	c := Checksum(pseudo, b[in.head:])
 	if c == 0 {
 		c = 0xffff
 	}
@@ -201,7 +202,7 @@ func IPv6(src, dst string, in Piece) Piece {
 // Extension returns an extension header of 8 bytes (of type 0, 43, 60, 135,
 // 139 or 140) before what IPv6 carries.
 func Extension(kind uint8, in Piece) Piece {
-	p := Piece{Proto: packet.Proto(kind), over: in.over, Bytes: be(uint8(in.Proto), uint8(0), []byte{1, 4, 0, 0, 0, 0}, in.Bytes)}
+	p := Piece{Proto: packet.Proto(kind), over: in.over, head: in.head + 8, Bytes: be(uint8(in.Proto), uint8(0), []byte{1, 4, 0, 0, 0, 0}, in.Bytes)}
 	if in.sum != 0 {
 		p.sum = in.sum + 8
 	}
