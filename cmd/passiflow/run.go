@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/passiflow/passiflow"
@@ -168,13 +166,4 @@ func (s *session) showLedger() {
 		return
 	}
 	_ = writeLedger(s.process.stderr, all) // nobody reads standard error: there is nowhere to tell it
-}
-
-// setMemory lets the garbage collector run seldom while little is held, and
-// keeps it below the budget. What the user has set stands.
-func setMemory(budget int64) {
-	tuneMemory(budget, slices.ContainsFunc([]string{"GOGC", "GOMEMLIMIT"}, func(name string) bool {
-		_, set := os.LookupEnv(name)
-		return set
-	}))
 }
