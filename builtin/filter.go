@@ -6,16 +6,63 @@ import (
 	"golang.org/x/net/bpf"
 
 	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/source/filter"
 )
 
 // Filter is a filter expression, ready for the kernel and for frames in memory.
-type Filter struct{}
+type Filter struct {
+	expression *filter.Expression
+	programs   map[packet.Link]*filter.Program // nil: no frame of this link matches
+}
 
-// ParseFilter compiles an expression.
-func ParseFilter(string) (*Filter, error) { return nil, errors.New("filter: not built in") }
+// ParseFilter compiles an expression for every link type. Its error is a
+// *filter.Error; an expression that means nothing on some link types matches no
+// frame of those, and is an error when it means nothing on any.
+func ParseFilter(text string) (*Filter, error) {
+	e, err := filter.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	f := &Filter{e, map[packet.Link]*filter.Program{}}
+	var first error
+	for _, l := range links() {
+		code, err := e.Compile(uint32(l), filter.Options{})
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		if f.programs[l], err = filter.NewProgram(code); err != nil {
+			return nil, err
+		}
+	}
+	if len(f.programs) == 0 {
+		return nil, first
+	}
+	return f, nil
+}
 
-// Kernel returns the program for a live device of this link type.
-func (f *Filter) Kernel(packet.Link, int) ([]bpf.RawInstruction, error) { return nil, nil }
+// links lists the link types that packets are read from, the usual one first.
+func links() []packet.Link {
+	return []packet.Link{
+		packet.LinkEthernet, packet.LinkNull, packet.LinkARCNET, packet.LinkPPP, packet.LinkPPPHDLC, packet.LinkPPPoE, packet.LinkRaw, packet.LinkCHDLC,
+		packet.LinkLoop, packet.LinkSLL, packet.LinkARCLinux, packet.LinkIPv4, packet.LinkIPv6, packet.LinkNFLOG, packet.LinkSLL2,
+	}
+}
+
+// Kernel returns the program for a live device of this link type, which keeps
+// snaplen bytes of a frame.
+func (f *Filter) Kernel(l packet.Link, snaplen int) ([]bpf.RawInstruction, error) {
+	code, err := f.expression.Compile(uint32(l), filter.Options{Live: true, Snaplen: uint32(snaplen)})
+	if errors.Is(err, filter.ErrRejectsAll) {
+		return []bpf.RawInstruction{{Op: 0x06}}, nil // return 0: a device of another kind may match
+	}
+	return code, err
+}
 
 // Match tells whether p passes. It may be called by several goroutines.
-func (f *Filter) Match(*packet.Packet) bool { return false }
+func (f *Filter) Match(p *packet.Packet) bool {
+	program := f.programs[p.Link]
+	return program != nil && program.Match(p.Data, p.Length, p.TagType, p.Tag)
+}

@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/passiflow/passiflow/internal/config"
+	"github.com/passiflow/passiflow/source/filter"
 )
 
 // The exit codes.
@@ -76,5 +78,9 @@ func report(w io.Writer, err error) int {
 		return code
 	}
 	fmt.Fprintf(w, "passiflow: %v\n", err)
+	var f *filter.Error
+	if errors.As(err, &f) {
+		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(f.Point(), "\n", "\n  "))
+	}
 	return code
 }
