@@ -107,7 +107,7 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 	var s startLine
 	line := trimCR(b[:first])
 	if asks(t.in.From) {
-		s = parseRequest(line)
+		s = parseRequest(line, len(lines) == 0)
 	} else {
 		s = parseAnswer(line)
 	}

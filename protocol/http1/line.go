@@ -17,9 +17,10 @@ type startLine struct {
 	marks         message.Mark
 }
 
-// parseRequest reads a request line (RFC 9112 section 3). A line without a
-// version, or with white space in its target, is read as well as possible.
-func parseRequest(line []byte) (s startLine) {
+// parseRequest reads a request line (RFC 9112 section 3). A line with white
+// space in its target is read as well as possible, and one without a version if
+// its method is a common one or if it is cut off.
+func parseRequest(line []byte, cut bool) (s startLine) {
 	i := 0
 	for i < len(line) && isToken(line[i]) {
 		i++
@@ -35,8 +36,8 @@ func parseRequest(line []byte) (s startLine) {
 		s.d, s.e = v+5, len(line)
 		n = v
 		s.marks = message.BadHeader
-	} else {
-		s.marks = message.BadHeader
+	} else if s.marks = message.BadHeader; !cut && !knownMethod(line[:i]) {
+		return startLine{}
 	}
 	for i < n && (line[i] == ' ' || line[i] == '\t') {
 		i++

@@ -112,7 +112,7 @@ func startsRequest(b []byte) protocol.Match {
 		if len(b) >= firstLine {
 			return yes(knownMethod(b[:i]))
 		}
-		if knownMethod(b[:i]) && len(b) > i+1 && (b[i+1] == '/' || len(b) > 256) {
+		if rest := bytes.TrimLeft(b[i:], " \t"); knownMethod(b[:i]) && len(rest) > 0 && (rest[0] == '/' || len(b) > 256) {
 			return protocol.Yes
 		}
 		if bytes.IndexByte(line, 0) >= 0 {
@@ -120,7 +120,11 @@ func startsRequest(b []byte) protocol.Match {
 		}
 		return protocol.More
 	}
-	return yes(requestLine(line[:e]))
+	line = trimCR(line[:e])
+	if v := lastVersion(line); v > i && knownMethod(b[:i]) {
+		return yes(line[v+5] == '1')
+	}
+	return yes(requestLine(line))
 }
 
 // requestLine tells whether a line is a whole and exact request line.

@@ -37,6 +37,7 @@ func TestOpaque(t *testing.T) {
 		{"upgrade refused", []seg{c(lines("GET / HTTP/1.1", "Upgrade: h2c")), s(lines("HTTP/1.1 200 OK", "Content-Length: 1") + "x"), c(lines("GET / HTTP/1.1"))}, nil, 3},
 		{"nonsense", []seg{c("\x00\x01\x02 secret 42")}, &protocol.Opaque{Sample: "...._aaaaaa_00"}, 0},
 		{"ciphertext in the middle", []seg{mid(c(record))}, &protocol.Opaque{Next: "tls", Sample: "......aaaaa"}, 0},
+		{"a line that is no request", []seg{c(lines("GET / HTTP/1.1")), c("T / HTTP\r\n\r\n"), c(lines("GET /2 HTTP/1.1"))}, nil, 2},
 		{"nonsense later on", []seg{c(lines("GET / HTTP/1.1")), c("\x00\x01\x02"), c(lines("GET /2 HTTP/1.1"))}, nil, 2},
 	} {
 		d := protocoltest.Run(protocolOf(), c.in)
