@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -20,6 +21,18 @@ func TestSecretsMasksEachDefaultInAnyCase(t *testing.T) {
 			if d := cmp.Diff(want, m.Fields); d != "" {
 				t.Errorf("%q: %s", n, d)
 			}
+		}
+	}
+}
+
+func TestSecretHeadersAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/reference/record.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range rule.SecretHeaders() {
+		if !strings.Contains(string(text), "`"+strings.ToLower(name)+"`") {
+			t.Errorf("record.md does not name %s", name)
 		}
 	}
 }
