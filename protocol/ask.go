@@ -12,7 +12,7 @@ type ask struct {
 	answer  *message.Message
 	interim []*message.Message
 	ack     uint64 // up to where its sender had received of the answering side when it began
-	to, by  uint64 // of a gap: the offset behind it, and flow.Chunk.LostBy
+	gap            // where isGap is set
 	isGap   bool
 	turn    bool // what was lost before it had been answered when it was sent
 	done    bool // the request is complete
@@ -70,11 +70,12 @@ func (s *stream) judge(from flow.Side) {
 		return
 	}
 	if from == flow.Server {
-		s.sure = false
+		s.sure, s.hidden = false, true
 		return
 	}
 	a := s.core.newAsk()
-	a.isGap, a.to, a.by = true, g.to, g.by
+	a.isGap, a.gap = true, g
+	s.doubt = true
 	s.queue = append(s.queue, a)
 }
 
@@ -95,22 +96,37 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 	}
 	if n := len(s.queue); n > 0 {
 		if before := s.queue[n-1]; !before.isGap && (s.sure || before.ack == ack) {
-			s.pipelined = true
+			s.pipelines()
 		}
 		for i := n - 1; i >= 0; i-- {
 			if g := s.queue[i]; g.isGap {
-				a.turn = ack != flow.AckUnknown && (g.by < ack || s.newest.ack >= g.to && s.newest.begin < ack)
+				s.turn(a, &g.gap, i == n-1 && !unseen)
 				break
 			}
 		}
 	}
 	if s.answering != nil && !unseen {
-		s.pipelined = true
+		s.pipelines()
 	}
 	s.queue = append(s.queue, a)
 	if len(s.queue) > s.core.cfg.Outstanding {
 		s.sure = false
 		s.unask(1, message.AnswerLate) // the oldest; what comes after it needs proof
+	}
+}
+
+// turn judges whether what a gap before a lost had been answered when a was
+// sent. next: a is the first request behind it, and the answering side is seen
+// as far as its sender had received.
+func (s *stream) turn(a *ask, g *gap, next bool) {
+	// A gap that began inside a request may hide no further one.
+	hides := g.open == nil
+	past := a.ack > s.spent || !hides && a.ack == s.spent
+	a.turn = a.ack != flow.AckUnknown && past && (g.by < a.ack || s.newest.ack >= g.to && s.newest.begin < a.ack)
+	if next && !a.turn && !s.hidden && (s.newest.ack <= g.from || hides && a.ack <= s.spent) {
+		// Nothing that its sender had received can be the answer to what was
+		// lost: it did not wait for one.
+		s.pipelines()
 	}
 }
 
@@ -123,7 +139,7 @@ func (s *stream) reply(m *message.Message, ack uint64) *message.Message {
 	}
 	s.answering = a
 	if ack != flow.AckUnknown {
-		s.newest = reply{m.Begin, ack}
+		s.newest, s.hidden = reply{m.Begin, ack}, false
 	}
 	if a == nil {
 		s.replyWhy = s.why(ack)
@@ -163,11 +179,14 @@ func (s *stream) inTurn(m *message.Message, ack uint64) *ask {
 			// a request among them would come next.
 			if c := &s.sides[flow.Client]; ack != flow.AckUnknown && ack > c.to || len(c.held) > 0 {
 				s.sure = false
+			} else {
+				s.refute()
 			}
 			return nil
 		}
 		if a := s.queue[0]; !a.isGap {
 			if ack != flow.AckUnknown && ack <= a.m.Begin || a.ack != flow.AckUnknown && a.ack > m.Begin {
+				s.refute()
 				return nil // sent before the request was there, or received before it was made
 			}
 			return a
@@ -182,7 +201,7 @@ func (s *stream) inTurn(m *message.Message, ack uint64) *ask {
 			// Its sender had received everything before this answer and
 			// nothing of it, and the answering side had the request.
 			s.unask(i, message.AnswerLost)
-			s.sure = true
+			s.sure, s.trial = true, s.doubt
 			return a
 		}
 	}
@@ -199,6 +218,9 @@ func (s *stream) unask(n int, why message.Half) {
 
 // overdue hands on what waited long enough.
 func (s *stream) overdue(now packet.Time) {
+	if t := s.quiet(); t != 0 && now >= t {
+		s.confirm()
+	}
 	for _, a := range s.queue {
 		if a.isGap || a.told {
 			continue
@@ -228,6 +250,9 @@ func (s *stream) wake() (at packet.Time) {
 		if t := a.answer.Start.Add(s.core.cfg.OpenWait); at == 0 || t < at {
 			at = t
 		}
+	}
+	if t := s.quiet(); t != 0 && (at == 0 || t < at) {
+		at = t
 	}
 	return at
 }

@@ -14,6 +14,7 @@ type Config struct {
 	Probe       int           // bytes of one side looked at to find the protocol. Default 8 KiB
 	Tries       int           // segments of one side at whose start the protocol is looked for. Default 32
 	AnswerWait  time.Duration // a request without an answer is handed on so long after its last byte. Default 30 s
+	Quiet       time.Duration // a conversation whose pairs are on trial after a gap passes it when so long nothing was said. Default 1 s
 	OpenWait    time.Duration // an answer that goes on is handed on so long after its head. Default 5 s
 	Outstanding int           // requests of one conversation that wait for answers. Default 256
 	Memory      int           // bytes of unfinished messages of all conversations; above it the conversation that grows is shed. Default 256 MiB
@@ -28,6 +29,7 @@ func DefaultConfig() Config {
 		Probe:       8 << 10,
 		Tries:       32,
 		AnswerWait:  30 * time.Second,
+		Quiet:       time.Second,
 		OpenWait:    5 * time.Second,
 		Outstanding: 256,
 		Memory:      256 << 20,
@@ -129,7 +131,7 @@ func (c *Core) Open(f *flow.Flow) flow.Stream {
 	if n := len(c.streams); n > 0 {
 		s = c.streams[n-1]
 		c.streams = c.streams[:n-1]
-		*s = stream{core: c, flow: f, queue: s.queue[:0], sides: [2]side{{marks: s.sides[0].marks[:0]}, {marks: s.sides[1].marks[:0]}}}
+		*s = stream{core: c, flow: f, queue: s.queue[:0], held: s.held[:0], sides: [2]side{{marks: s.sides[0].marks[:0]}, {marks: s.sides[1].marks[:0]}}}
 	} else {
 		s = &stream{core: c, flow: f}
 	}

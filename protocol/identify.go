@@ -13,6 +13,7 @@ func (s *stream) probe(from flow.Side, c *flow.Chunk) {
 	d := &s.sides[from]
 	if c.Lost > 0 {
 		s.pass(from)
+		d.gap = gap{from: c.Offset - c.Lost, to: c.Offset, by: c.LostBy, set: true}
 	}
 	if len(c.Data) > 0 {
 		d.marks = append(d.marks, mark{c.Offset, c.Ack, c.Time})
@@ -70,6 +71,7 @@ func (s *stream) pass(from flow.Side) {
 	d.marks = d.marks[:0]
 	d.mid = true
 	s.sure = false
+	s.doubt = s.doubt || from == flow.Client
 }
 
 // match asks the protocols, those whose port it is first.

@@ -51,6 +51,9 @@ func (s *stream) asked(m *message.Message) {
 func (s *stream) replied(m *message.Message) {
 	a := s.answering
 	s.answering = nil
+	if a != nil {
+		s.spent = m.Stop
+	}
 	switch {
 	case a == nil:
 		s.ready(m, 0)
@@ -98,12 +101,7 @@ func (s *stream) ready(m *message.Message, pair uint64) {
 
 // join hands on a request with its answer.
 func (s *stream) join(a *ask) {
-	s.core.stats.Pairs++
-	s.core.stats.Interims += uint64(len(a.interim))
-	s.core.waiting -= 2 + len(a.interim)
-	if s.core.cfg.Exchanges {
-		s.core.take.Exchange(&message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Request: a.m, Response: a.answer, Interim: a.interim})
-	}
+	s.joined(&message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Request: a.m, Response: a.answer, Interim: a.interim})
 	s.core.freeAsk(a)
 }
 
@@ -124,12 +122,7 @@ func (s *stream) handOver(a *ask) {
 		s.ready(request, s.pair(a.m))
 	}
 	a.handed = true
-	s.core.stats.Pairs++
-	s.core.stats.Interims += uint64(len(a.interim))
-	s.core.waiting -= 2 + len(a.interim)
-	if s.core.cfg.Exchanges {
-		s.core.take.Exchange(&message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Request: request, Response: &answer, Interim: a.interim})
-	}
+	s.joined(&message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Request: request, Response: &answer, Interim: a.interim})
 }
 
 // late hands on a request whose answer did not come in time. It keeps its place
@@ -234,6 +227,7 @@ func (s *stream) settle() {
 	}
 	s.queue = s.queue[:0]
 	s.asking, s.answering = nil, nil
+	s.confirm()
 }
 
 // forget drops all messages without handing them on.
@@ -263,6 +257,10 @@ func (s *stream) forget() {
 	if a := s.asking; a != nil && a != s.answering && a.answer != nil {
 		count(a)
 	}
+	for _, x := range s.held {
+		n += 2 + len(x.Interim)
+	}
+	s.held = s.held[:0]
 	s.queue = s.queue[:0]
 	s.asking, s.answering = nil, nil
 	s.core.waiting -= n

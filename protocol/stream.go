@@ -71,6 +71,12 @@ type stream struct {
 	sure      bool         // the next answer belongs to the first request of queue
 	pipelined bool         // the client was seen to send a request before the answer to the one before
 	newest    reply
+	spent     uint64 // offset behind the last answer that has its request
+	hidden    bool   // bytes of the answering side were lost since newest
+	doubt     bool   // requests may have been lost
+	trial     bool   // sure rests on turns taken after a gap: see trial.go
+	held      []*message.Exchange
+	last      packet.Time // of the newest chunk
 }
 
 // Chunk implements flow.Stream.
@@ -84,10 +90,11 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 	if !d.seen {
 		d.seen, d.mid = true, c.Mid
 		if c.Mid && from == flow.Client {
-			s.sure = false
+			s.sure, s.doubt = false, true
 		}
 	}
 	d.peered = d.peered || c.Peer
+	s.last = max(s.last, c.Time)
 	if s.state == probing {
 		s.probe(from, c)
 		return s.wake()

@@ -1,0 +1,80 @@
+package protocol
+
+import (
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+)
+
+// After a gap, turns that are taken prove a pair only if the lost bytes did not
+// hold two requests of a client that always has one more on its way: then every
+// answer looks like that to the next request, until one answer is left over.
+// So the pairs made after a gap are on trial: they are held until the
+// conversation has been quiet for a while with nothing left to answer, or is
+// over. An answer too many refutes them all.
+
+// maxTrial bounds the exchanges held of one conversation. A client that did all
+// this without a pause has taken turns.
+const maxTrial = 64
+
+// joined hands on a joined exchange, or holds it while it is on trial.
+func (s *stream) joined(x *message.Exchange) {
+	if s.trial {
+		if s.held = append(s.held, x); len(s.held) > maxTrial {
+			s.confirm()
+		}
+		return
+	}
+	s.hand(x)
+}
+
+func (s *stream) hand(x *message.Exchange) {
+	c := s.core
+	c.stats.Pairs++
+	c.stats.Interims += uint64(len(x.Interim))
+	c.waiting -= 2 + len(x.Interim)
+	if c.cfg.Exchanges {
+		c.take.Exchange(x)
+	}
+}
+
+// quiet returns when the trial is passed if nothing is said before; 0: not now.
+func (s *stream) quiet() packet.Time {
+	if !s.trial || s.answering != nil || len(s.queue) > 0 {
+		return 0
+	}
+	return s.last.Add(s.core.cfg.Quiet)
+}
+
+// confirm ends the trial: the pairs are right.
+func (s *stream) confirm() {
+	s.trial, s.doubt = false, false
+	for i, x := range s.held {
+		s.held[i] = nil
+		s.hand(x)
+	}
+	s.held = s.held[:0]
+}
+
+// refute ends the trial: the pairs are not proven.
+func (s *stream) refute() {
+	if !s.trial {
+		return
+	}
+	s.trial, s.sure, s.pipelined = false, false, true
+	for i, x := range s.held {
+		s.held[i] = nil
+		s.half(x.Request, message.PairUnproven, 0)
+		for _, m := range x.Interim {
+			s.half(m, message.PairUnproven, 0)
+		}
+		s.half(x.Response, message.PairUnproven, 0)
+	}
+	s.held = s.held[:0]
+}
+
+// pipelines notes that the client sends requests before it has the answer to
+// the one before.
+func (s *stream) pipelines() {
+	s.refute()
+	s.pipelined = true
+}
