@@ -146,7 +146,7 @@ func (s *stream) reply(m *message.Message, ack uint64) *message.Message {
 		return nil
 	}
 	if m.Interim {
-		return a.m
+		return s.proven(a)
 	}
 	a.answer = m
 	for i, x := range s.queue {
@@ -154,6 +154,17 @@ func (s *stream) reply(m *message.Message, ack uint64) *message.Message {
 			s.queue = append(s.queue[:i], s.queue[i+1:]...)
 			break
 		}
+	}
+	return s.proven(a)
+}
+
+// proven returns the request of a for the decoder, which reads the answer by it.
+// While the pair is on trial it gets none, and must find out by what follows,
+// unless the request is one whose answer has no content: what follows may then
+// be long in coming.
+func (s *stream) proven(a *ask) *message.Message {
+	if s.trial && !bodiless(a.m) {
+		return nil
 	}
 	return a.m
 }

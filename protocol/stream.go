@@ -320,6 +320,9 @@ func (s *stream) letGo(o *Opaque) {
 		return
 	}
 	s.core.stats.Opaque++
+	if o.Cause == NotSpoken {
+		s.refute()
+	}
 	s.core.take.Opaque(s.flow, o)
 	s.settle()
 	s.drop()

@@ -37,6 +37,9 @@ func (s *stream) hand(x *message.Exchange) {
 	}
 }
 
+// bodiless tells whether the answer to m has no content whatever its head says.
+func bodiless(m *message.Message) bool { return m.Op == "HEAD" }
+
 // quiet returns when the trial is passed if nothing is said before; 0: not now.
 func (s *stream) quiet() packet.Time {
 	if !s.trial || s.answering != nil || len(s.queue) > 0 {
@@ -66,6 +69,10 @@ func (s *stream) refute() {
 		s.half(x.Request, message.PairUnproven, 0)
 		for _, m := range x.Interim {
 			s.half(m, message.PairUnproven, 0)
+		}
+		if bodiless(x.Request) {
+			// Where it ends was read by a request that may not be its own.
+			x.Response.Marks |= message.CutEnd
 		}
 		s.half(x.Response, message.PairUnproven, 0)
 	}
