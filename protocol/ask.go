@@ -34,6 +34,10 @@ type reply struct {
 func (s *stream) Begin(m *message.Message) *message.Message {
 	d := &s.sides[m.From]
 	if d.gap.set {
+		if m.Begin > d.gap.to && d.gap.open == nil {
+			// What was skipped behind the gap may hide as much.
+			d.gap.to, d.gap.by = m.Begin, flow.AckUnknown
+		}
 		s.judge(m.From)
 	}
 	k := d.at(m.Begin)

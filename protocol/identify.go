@@ -37,14 +37,22 @@ func (s *stream) probe(from flow.Side, c *flow.Chunk) {
 				d.held = append(s.core.buffer(), head...)
 			}
 		case No:
-			if len(d.held) == 0 {
-				d.held = append(s.core.buffer(), head...)
-			}
-			s.pass(from)
 			if d.tries++; d.tries >= s.core.cfg.Tries {
+				if len(d.held) == 0 {
+					s.core.stats.OpaqueBytes += uint64(len(c.Data))
+				}
 				s.giveUp()
 				return
 			}
+			if len(d.held) > 0 {
+				// What began before this chunk is nothing; the chunk may be.
+				d.held = d.held[:len(d.held)-len(c.Data)]
+				s.pass(from)
+				s.probe(from, &flow.Chunk{From: c.From, Time: c.Time, Offset: c.Offset, Ack: c.Ack, Data: c.Data, Edge: c.Edge, End: c.End, Peer: c.Peer})
+				return
+			}
+			d.held = append(s.core.buffer(), head...)
+			s.pass(from)
 		}
 	}
 	if c.End {
@@ -67,6 +75,13 @@ func (s *stream) pass(from flow.Side) {
 	}
 	s.core.stats.SkippedBytes += uint64(len(d.held))
 	s.core.release(d.held)
+	if n := uint64(len(d.held)); n > 0 {
+		if from == flow.Server {
+			s.newest = reply{d.off, d.marks[len(d.marks)-1].ack}
+		} else if !d.gap.set {
+			d.gap = gap{from: d.off, to: d.off + n, by: flow.AckUnknown, set: true}
+		}
+	}
 	d.held = nil
 	d.marks = d.marks[:0]
 	d.mid = true

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"slices"
+
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet"
 )
@@ -77,6 +79,20 @@ func (s *stream) refute() {
 		s.half(x.Response, message.PairUnproven, 0)
 	}
 	s.held = s.held[:0]
+	if a := s.answering; a != nil && a.answer != nil && !a.handed {
+		s.answering, s.replyWhy = nil, message.PairUnproven
+		s.unpair(a)
+	}
+	if a := s.asking; a != nil && a.whole && !a.handed {
+		s.half(a.answer, message.PairUnproven, 0)
+		s.unpair(a)
+	}
+}
+
+// unpair puts a request whose answer was not its own back to wait.
+func (s *stream) unpair(a *ask) {
+	a.answer, a.whole = nil, false
+	s.queue = slices.Insert(s.queue, 0, a)
 }
 
 // pipelines notes that the client sends requests before it has the answer to
