@@ -92,6 +92,9 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 		if c.Mid && from == flow.Client {
 			s.sure, s.doubt = false, true
 		}
+		if c.Mid && from == flow.Server && c.Offset != d.to {
+			s.sure, s.hidden = false, true // answers before it were not seen
+		}
 	}
 	d.peered = d.peered || c.Peer
 	s.last = max(s.last, c.Time)

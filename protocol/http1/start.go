@@ -135,7 +135,7 @@ func requestLine(line []byte) bool {
 		return false
 	}
 	sp := bytes.IndexByte(line[:n], ' ')
-	if sp <= 0 || sp > methodLimit || sp+1 == n {
+	if sp <= 0 || sp > methodLimit || sp+1 == n || methodEnd(line[:sp]) {
 		return false
 	}
 	for _, c := range line[:sp] {
@@ -160,6 +160,19 @@ func knownMethod(b []byte) bool {
 		return true
 	}
 	return false
+}
+
+// methodEnd tells whether a word is the end of a known method that is no method
+// itself: what a gap inside of a request line leaves.
+func methodEnd(b []byte) bool {
+	const known = " GET POST PUT HEAD PATCH DELETE OPTIONS CONNECT TRACE PROPFIND PROPPATCH MKCOL REPORT SEARCH QUERY "
+	if len(b) >= len("PROPPATCH") || knownMethod(b) {
+		return false
+	}
+	var word [16]byte
+	n := copy(word[:], b)
+	word[n] = ' '
+	return bytes.Contains([]byte(known), word[:n+1])
 }
 
 func yes(b bool) protocol.Match {
