@@ -190,4 +190,3 @@ func TestNoWrongPair(t *testing.T) {
 	t.Logf("%d runs; of %d exchanges that lost no byte %.3f %% are joined; where the client takes turns %.3f %%", runs, all,
 		100*float64(found)/float64(all), 100*float64(turnsFound)/float64(turns))
 }
-
