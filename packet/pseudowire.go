@@ -107,6 +107,7 @@ func (ps *Parser) try(p *Packet, b []byte, depth int) (Reason, bool) {
 		}
 		ps.restore(p, &o)
 	}
+	ps.liar = liar
 	return NotIP, false
 }
 

@@ -75,7 +75,10 @@ func (ps *Parser) udp(p *Packet, b []byte, missing, depth int) Reason {
 	default:
 		missing = min(missing, length-len(b))
 	}
+	if r, ok := ps.udpTunnel(p, be16(b[0:2]), be16(b[2:4]), b[8:], depth); ok {
+		return r
+	}
 	ps.ports2(p, UDP, b)
 	p.Payload, p.Missing = b[8:], missing
-	return ps.udpTunnel(p, be16(b[0:2]), be16(b[2:4]), depth)
+	return OK
 }

@@ -126,6 +126,7 @@ func TestEncapsulations(t *testing.T) {
 		{name: "CAPWAP, frame control exchanged", b: overUDP(5247, pt.Raw(append(append([]byte{0, 0x20, 3, 0x20, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0x11, 8}, make([]byte, 22)...), append([]byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, inner4().Bytes...)...))), tunnel: packet.Tunnel{Kind: packet.CAPWAP}},
 		{name: "LISP", b: overUDP(4341, pt.Raw(append(make([]byte, 8), inner4().Bytes...))), tunnel: packet.Tunnel{Kind: packet.LISP}},
 
+		{name: "GRE in IP in LISP", b: overUDP(4341, pt.Raw(append(make([]byte, 8), pt.IPv4("1.1.1.1", "2.2.2.2", pt.GRE(inner4())).Bytes...))), tunnel: packet.Tunnel{Kind: packet.GRE}},
 		{name: "VXLAN in GRE in IP", b: over(pt.GRE(pt.IPv4("1.1.1.1", "2.2.2.2", pt.IPv4("3.3.3.3", "4.4.4.4", pt.UDP(1, 4789, pt.VXLAN(5, ethTEB)))))), tunnel: packet.Tunnel{Kind: packet.VXLAN, ID: 5}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -178,6 +179,19 @@ func TestTunnelPortsWithOtherContent(t *testing.T) {
 				t.Error("the partition key is not that of the outer addresses")
 			}
 		})
+	}
+}
+
+// A plain datagram on a tunnel's port is read inside of a tunnel too, whatever
+// its content claims.
+func TestPlainDatagramInsideTunnel(t *testing.T) {
+	long := inner4()
+	long.Bytes[2], long.Bytes[3] = 5, 220
+	data := append(make([]byte, 8), long.Bytes...)
+	in := pt.IPv4(host4, peer4, pt.UDP(9, 4341, pt.Raw(data)))
+	p, r := parse(t, packet.LinkEthernet, overUDP(4341, pt.Raw(append(make([]byte, 8), in.Bytes...))).Bytes)
+	if r != packet.OK || p.Proto != packet.UDP || p.Src.String() != "10.0.0.1:9" || p.Tunnel.Kind != packet.LISP || string(p.Payload) != string(data) {
+		t.Errorf("%v %v > %v %v %v payload %d", r, p.Src, p.Dst, p.Proto, p.Tunnel, len(p.Payload))
 	}
 }
 

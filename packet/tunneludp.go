@@ -27,28 +27,23 @@ const (
 type outer struct {
 	src, dst netip.AddrPort
 	a, b     uint64
-	hash     uint64
-	proto    Proto
 	tunnel   Tunnel
 	vlan     uint16
-	tcp      TCPHeader
-	payload  []byte
-	missing  int
 }
 
 func (ps *Parser) save(p *Packet) outer {
-	return outer{p.Src, p.Dst, ps.a, ps.b, p.Hash, p.Proto, p.Tunnel, p.VLAN, p.TCP, p.Payload, p.Missing}
+	return outer{p.Src, p.Dst, ps.a, ps.b, p.Tunnel, p.VLAN}
 }
 
 func (ps *Parser) restore(p *Packet, o *outer) {
-	p.Src, p.Dst, p.Hash, p.Proto, p.Tunnel, p.VLAN, p.TCP, p.Payload, p.Missing =
-		o.src, o.dst, o.hash, o.proto, o.tunnel, o.vlan, o.tcp, o.payload, o.missing
+	p.Src, p.Dst, p.Tunnel, p.VLAN = o.src, o.dst, o.tunnel, o.vlan
 	ps.a, ps.b = o.a, o.b
 }
 
-// udpTunnel looks into the payload of a datagram whose ports name a tunnel.
-// What does not hold what the tunnel promises is a plain datagram, and OK.
-func (ps *Parser) udpTunnel(p *Packet, sport, dport uint16, depth int) Reason {
+// udpTunnel looks into the payload b of a datagram whose ports name a tunnel.
+// It returns false, and p as it was, where there is none or the payload does not
+// hold what the tunnel promises.
+func (ps *Parser) udpTunnel(p *Packet, sport, dport uint16, b []byte, depth int) (Reason, bool) {
 	kind := NoTunnel
 	switch dport {
 	case portVXLAN, portVXLANOld, portVXLANGPE:
@@ -93,19 +88,19 @@ func (ps *Parser) udpTunnel(p *Packet, sport, dport uint16, depth int) Reason {
 			kind = GENEVE
 		default:
 			if ps.ports == nil {
-				return OK
+				return OK, false
 			}
 			if kind = ps.ports[dport]; kind == NoTunnel {
-				return OK
+				return OK, false
 			}
 		}
 	}
-	return ps.tunnel(p, kind, dport, depth)
+	return ps.tunnel(p, kind, dport, b, depth)
 }
 
-// tunnel tries to take a tunnel header off p.Payload.
-func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, depth int) Reason {
-	o, b := ps.save(p), p.Payload
+// tunnel tries to take a tunnel header off b.
+func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, b []byte, depth int) (Reason, bool) {
+	o, liar := ps.save(p), ps.liar
 	ps.liar = false
 	p.Tunnel = Tunnel{Kind: kind}
 	r := NotIP
@@ -144,13 +139,15 @@ func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, depth int) Re
 		// Where the tunnel's header proves little, an inner packet that claims
 		// more than the outer one had room for was none.
 		if !ps.liar || ps.headless || kind == VXLAN || kind == GENEVE || kind == GTPU {
-			return OK
+			ps.liar = ps.liar || liar
+			return OK, true
 		}
 	case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep:
-		return r
+		return r, true
 	}
 	ps.restore(p, &o)
-	return OK
+	ps.liar = liar
+	return OK, false
 }
 
 // vxlan reads RFC 7348, and the group policy and generic protocol extensions.
