@@ -88,24 +88,65 @@ func (s *Secrets) Mask(m *message.Message) {
 		if name == "" {
 			continue
 		}
-		if name[0] <= ' ' || name[len(name)-1] <= ' ' {
-			if name = strings.TrimSpace(name); name == "" {
+		k := s.find(name)
+		if k < 0 {
+			if m.Marks&message.BadHeader == 0 {
+				continue
+			}
+			if k = s.odd(&m.Fields[i]); k < 0 {
 				continue
 			}
 		}
-		for _, k := range s.buckets[bucket(name)] {
-			if !same(name, s.names[k]) {
-				continue
-			}
-			f := &m.Fields[i]
-			if int(k) >= s.urls {
-				f.Value = urls(f.Value)
-			} else if f.Value != "" {
-				f.Value, f.Children = Redacted, nil
-			}
-			break
+		f := &m.Fields[i]
+		if k >= s.urls {
+			f.Value = urls(f.Value)
+		} else if f.Value != "" {
+			f.Value, f.Children = Redacted, nil
 		}
 	}
+}
+
+// find returns which of our names this is, -1 for none.
+func (s *Secrets) find(name string) int {
+	for _, k := range s.buckets[bucket(name)] {
+		if same(name, s.names[k]) {
+			return int(k)
+		}
+	}
+	return -1
+}
+
+// odd is find for a line that breaks the grammar, as an attacker or a broken
+// client writes them: bytes in the name that do not belong there, or a name and
+// its value without a colon between them, which then are all name.
+func (s *Secrets) odd(f *message.Field) int {
+	plain := strings.Map(func(r rune) rune {
+		if token(r) {
+			return r
+		}
+		return -1
+	}, f.Name)
+	if plain == "" {
+		return -1
+	}
+	if k := s.find(plain); k >= 0 {
+		return k
+	}
+	start := strings.IndexFunc(f.Name, token)
+	end := strings.IndexFunc(f.Name[start:], func(r rune) bool { return !token(r) })
+	if end < 0 {
+		return -1
+	}
+	k := s.find(f.Name[start : start+end])
+	if k >= 0 && k < s.urls {
+		f.Name, f.Value = f.Name[start:start+end], Redacted
+	}
+	return k
+}
+
+// token tells whether r may stand in one of our names.
+func token(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
 // same compares a name as sent with one of ours.

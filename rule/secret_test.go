@@ -15,13 +15,31 @@ func TestSecretsMasksEachDefaultInAnyCase(t *testing.T) {
 	s := rule.NewSecrets(rule.SecretHeaders())
 	for _, name := range rule.SecretHeaders() {
 		for _, n := range []string{name, strings.ToUpper(name), strings.ToLower(name), strings.ReplaceAll(name, "-", "_"), name + " ", "\t" + name} {
-			m := &message.Message{Fields: []message.Field{{Name: "Host", Value: "h"}, {Name: n, Value: "secret", Children: []message.Field{{Value: "secret"}}}}}
+			m := &message.Message{Marks: message.BadHeader, Fields: []message.Field{{Name: "Host", Value: "h"}, {Name: n, Value: "secret", Children: []message.Field{{Value: "secret"}}}}}
 			s.Mask(m)
 			want := []message.Field{{Name: "Host", Value: "h"}, {Name: n, Value: rule.Redacted}}
 			if d := cmp.Diff(want, m.Fields); d != "" {
 				t.Errorf("%q: %s", n, d)
 			}
 		}
+	}
+}
+
+func TestSecretsInBrokenLines(t *testing.T) {
+	s := rule.NewSecrets(rule.SecretHeaders())
+	m := &message.Message{Marks: message.BadHeader, Fields: []message.Field{
+		{Name: "Authorization\x00", Value: "secret"}, {Name: "Auth\x01orization", Value: "secret"}, {Name: "Authorization Basic secret"},
+		{Name: "\x0bCookie;a=secret", Value: "secret"}, {Name: "Host\x00", Value: "h"}, {Name: "\x00\xff", Value: "x"}, {Name: "just words"},
+		{Name: "Cookie=secret"}, {Name: "Location http://h/"},
+	}}
+	s.Mask(m)
+	want := []message.Field{
+		{Name: "Authorization\x00", Value: rule.Redacted}, {Name: "Auth\x01orization", Value: rule.Redacted}, {Name: "Authorization", Value: rule.Redacted},
+		{Name: "Cookie", Value: rule.Redacted}, {Name: "Host\x00", Value: "h"}, {Name: "\x00\xff", Value: "x"}, {Name: "just words"},
+		{Name: "Cookie", Value: rule.Redacted}, {Name: "Location http://h/"},
+	}
+	if d := cmp.Diff(want, m.Fields); d != "" {
+		t.Error(d)
 	}
 }
 
