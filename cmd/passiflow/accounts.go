@@ -22,6 +22,12 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 	packets.out = append(packets.out, entry{"fragments of others", w.Parsed[packet.Held]}, entry{"in conversations", w.Parsed[packet.OK] - w.OtherPort})
 
 	all := []account{packets}
+	if n := w.Parsed[packet.Held]; n > 0 {
+		g := &st.Fragments
+		all = append(all, account{what: "fragments of others", in: n,
+			out:    []entry{{"in whole datagrams", g.Completed}, {"without the rest in time", g.Expired}, {"shed at a bound", g.Shed}, {"before their id came again", g.Replaced}, {"held", g.Pending}},
+			beside: []entry{{"datagrams put together", g.Datagrams}, {"contradicted others", g.Overlaps}}})
+	}
 	if f.Packets > 0 {
 		all = append(all, account{what: "bytes of TCP payload", in: f.Payload,
 			out: []entry{{"in order", f.Delivered}, {"seen before", f.Duplicate}, {"out of window", f.OutOfWindow}, {"after a reset or close", f.AfterReset},
