@@ -90,7 +90,7 @@ func (d *decoder) grow(h *half, n int) {
 		c = max(2*want, int(min(h.need, firstRoom)))
 	case cap(m.Body) == 0:
 		c = max(want, min(most, max(firstRoom, 2*n)))
-	case cap(m.Body) < 256<<10:
+	case cap(m.Body) < 256<<10 || h.expect != math.MaxInt64: // a length is believed the more, the more came
 		c = max(want, 4*cap(m.Body))
 	default:
 		c = max(want, 2*cap(m.Body))

@@ -115,7 +115,9 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 		return nil
 	}
 	text := string(b)
-	m := &message.Message{From: t.in.From, Start: t.first(), End: t.in.Time, Begin: t.offset(), Size: -1, WireSize: -1, Marks: s.marks}
+	m := withRoom(min(len(lines)-2, d.s.FieldLimit))
+	m.From, m.Start, m.End, m.Begin = t.in.From, t.first(), t.in.Time, t.offset()
+	m.Size, m.WireSize, m.Marks = -1, -1, s.marks
 	if asks(m.From) {
 		m.Op, m.Target, m.Version = text[:s.a], text[s.b:s.c], text[s.d:s.e]
 	} else {
@@ -123,9 +125,6 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 	}
 	if len(line) == first {
 		m.Marks |= message.BareLF
-	}
-	if n := len(lines) - 2; n > 0 {
-		m.Fields = make([]message.Field, 0, min(n, d.s.FieldLimit))
 	}
 	if len(lines) > 1 {
 		d.fields(m, text, lines[:len(lines)-1], f)
@@ -144,6 +143,37 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 		}
 	}
 	return m
+}
+
+// withRoom makes a message with room for n fields, in one piece where that wastes
+// little.
+func withRoom(n int) *message.Message {
+	switch {
+	case n <= 0:
+		return new(message.Message)
+	case n <= 5:
+		x := new(struct {
+			m message.Message
+			f [5]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
+	case n <= 8:
+		x := new(struct {
+			m message.Message
+			f [8]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
+	case n <= 12:
+		x := new(struct {
+			m message.Message
+			f [12]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
+	}
+	return &message.Message{Fields: make([]message.Field, 0, n)}
 }
 
 // fields appends the field lines of text, which begin behind the line feeds at
