@@ -2,6 +2,7 @@ package http1
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -98,6 +99,17 @@ func TestHeadBounds(t *testing.T) {
 	if m.Marks != message.BadChunk || string(m.Body) != "ok" {
 		t.Errorf("a long extension: %v, body %q", m.Marks.Names(nil), m.Body)
 	}
+	m = answer(t, DefaultConfig(), "HTTP/1.1 200 OK\r\nA:\r\n"+strings.Repeat(" b\r\n", 15000)+"Content-Length: 2\r\n\r\nok")
+	if a, _ := m.Get("A"); m.Marks != message.FoldedHeader || len(a) != 2*15000-1 || string(m.Body) != "ok" {
+		t.Errorf("a long folded field: %v, %d bytes, body %q", m.Marks.Names(nil), len(a), m.Body)
+	}
+	const last = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+	for _, trailer := range []string{strings.Repeat("A: b\r\n", 20000), "A: " + strings.Repeat("b", 70000) + "\r\n", "A: b\r\n" + strings.Repeat(" b\r\n", 10000)} {
+		m = answer(t, DefaultConfig(), last+trailer+"\r\n")
+		if m.Marks&message.HeadTruncated == 0 || len(m.Fields) > 256 || string(m.Body) != "ok" {
+			t.Errorf("a long trailer: %v, %d fields, body %q", m.Marks.Names(nil), len(m.Fields), m.Body)
+		}
+	}
 	for _, n := range []string{"99999999999999999999", "18446744073709551616", "-1", "0x10", "1e3", "9223372036854775808"} {
 		m = answer(t, DefaultConfig(), "HTTP/1.1 200 OK\r\nContent-Length: "+n+"\r\n\r\nok")
 		if m.Marks&message.ConflictLength == 0 || string(m.Body) != "ok" {
@@ -150,6 +162,34 @@ func TestProbe(t *testing.T) {
 		}
 		if got := p([]byte(c.head), flow.Server); got != c.server {
 			t.Errorf("server %.40q: %v, want %v", c.head, got, c.server)
+		}
+	}
+}
+
+// TestHostileHeads holds the work that a head of 64 KiB costs, by what it
+// allocates: a field folded over many lines must not be joined line by line.
+func TestHostileHeads(t *testing.T) {
+	for _, h := range []string{
+		"A:\r\n" + strings.Repeat(" b\r\n", 15000),
+		strings.Repeat("a\n", 30000),
+		strings.Repeat(":\n", 30000),
+		strings.Repeat("\x00Transfer-Encoding:\n", 3000),
+		"A: b\n" + strings.Repeat(" Transfer-Encoding:\n", 3000),
+		"Transfer-Encoding: " + strings.Repeat("x,", 30000),
+		"Content-Length: " + strings.Repeat("1,", 30000),
+		"Content-Encoding: " + strings.Repeat("gzip,", 12000),
+	} {
+		data := []byte("HTTP/1.1 200 OK\r\n" + h + "\r\n\r\n")
+		out := &discard{request: get}
+		s := New(DefaultConfig())
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range 10 {
+			feed(s.New(nil), out, flow.Server, data, nil, len(data))
+		}
+		runtime.ReadMemStats(&after)
+		if n := (after.TotalAlloc - before.TotalAlloc) / 10; n > 1<<20 {
+			t.Errorf("%.30q: %d bytes of memory for a head of %d", h, n, len(data))
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (d *decoder) chunkLine(t *turn) bool {
 	}
 	if n == 0 {
 		t.used += e + 1
-		h.state = inTrailer
+		h.state, h.need = inTrailer, uint64(d.s.HeadLimit)
 		return true
 	}
 	if h.count == 0 && n > 0 && d.s.BodyLimit > 0 && h.codings.n == 0 {
@@ -198,23 +198,28 @@ func (d *decoder) badChunk(t *turn) bool {
 	return true
 }
 
+// foldedTrailer bounds a trailer field on several lines, in bytes: they come one
+// by one, and each copies what came before it.
+const foldedTrailer = 2 << 10
+
 // trailer reads one trailer field line (RFC 9112 section 7.1.2). Trailer fields
 // follow the header fields in Message.Fields.
 func (d *decoder) trailer(t *turn) bool {
 	h, b, m := t.h, t.rest(), t.h.m
 	e := bytes.IndexByte(b[min(h.scan, len(b)):], '\n')
-	if e < 0 {
-		if len(b) >= d.s.HeadLimit {
-			d.end(t, t.offset(), message.HeadTruncated)
-			h.state = lost
-			h.scan = 0
-			return true
-		}
+	if e < 0 && uint64(len(b)) < h.need {
 		h.scan = len(b)
 		return false
 	}
+	whole := e >= 0
 	e += h.scan
 	h.scan = 0
+	if !whole || uint64(e+1) > h.need { // all trailer fields together are bounded like a head
+		d.end(t, t.offset(), message.HeadTruncated)
+		h.state = lost
+		return true
+	}
+	h.need -= uint64(e + 1)
 	at := t.offset() - m.Begin
 	t.used += e + 1
 	if e == 0 || e == 1 && b[0] == '\r' {
@@ -225,6 +230,10 @@ func (d *decoder) trailer(t *turn) bool {
 		return true
 	}
 	n := len(m.Fields)
+	if fold := b[0] == ' ' || b[0] == '\t'; fold && n > 0 && len(m.Fields[n-1].Value) > foldedTrailer {
+		m.Marks |= message.HeadTruncated
+		return true
+	}
 	var f framing
 	d.fields(m, "\n"+string(b[:e+1]), []int32{0, int32(e + 1)}, &f)
 	for i := n; i < len(m.Fields); i++ {

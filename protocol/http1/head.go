@@ -181,7 +181,8 @@ func withRoom(n int) *message.Message {
 func (d *decoder) fields(m *message.Message, text string, ends []int32, f *framing) {
 	base := int(ends[0]) + 1
 	over := false
-	for _, end := range ends[1:] {
+	folded := false // the last field goes on over lines, gathered in d.s.folded
+	for k, end := range ends[1:] {
 		s, e := base, int(end)
 		base = e + 1
 		if e > s && text[e-1] == '\r' {
@@ -202,7 +203,14 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 			m.Marks |= message.FoldedHeader
 			f.suspect(text[s:e])
 			if !over {
-				fold(&m.Fields[len(m.Fields)-1], trimOWS(text[s:e]))
+				last := &m.Fields[len(m.Fields)-1]
+				if !folded {
+					d.s.folded, folded = append(d.s.folded[:0], last.Value...), true
+				}
+				d.s.folded = fold(d.s.folded, trimOWS(text[s:e]))
+				if k+2 == len(ends) {
+					unfold(last, d.s.folded)
+				}
 			}
 			continue
 		default:
@@ -212,6 +220,10 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 			} else {
 				name, v = text[s:e], e
 			}
+		}
+		if folded {
+			unfold(&m.Fields[len(m.Fields)-1], d.s.folded)
+			folded = false
 		}
 		for v < e && (text[v] == ' ' || text[v] == '\t') {
 			v++
@@ -236,16 +248,18 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 	}
 }
 
-// fold joins a continuation line to a field (RFC 9112 section 5.2). The value
-// no longer stands in one piece, so that its span becomes unknown.
-func fold(f *message.Field, more string) {
-	f.Raw = message.Span{}
-	switch {
-	case f.Value == "":
-		f.Value = more
-	case more != "" && len(f.Value) < 64<<10:
-		f.Value += " " + more
+// fold joins a continuation line to a value (RFC 9112 section 5.2).
+func fold(value []byte, more string) []byte {
+	if len(value) > 0 && more != "" {
+		value = append(value, ' ')
 	}
+	return append(value, more...)
+}
+
+// unfold gives a field its value of several lines. The value no longer stands
+// in one piece, so that its span becomes unknown.
+func unfold(f *message.Field, value []byte) {
+	f.Value, f.Raw = string(value), message.Span{}
 }
 
 // partial reports a head that will not be complete here: b is cut off by a gap,

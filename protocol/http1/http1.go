@@ -79,6 +79,7 @@ func New(c Config) protocol.Protocol {
 // memory and idle decompressors.
 type shared struct {
 	Config
-	lines []int32 // offsets of the line feeds of the head at hand
-	pool  pool
+	lines  []int32 // offsets of the line feeds of the head at hand
+	folded []byte  // a value on several lines
+	pool   pool
 }
