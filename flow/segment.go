@@ -72,7 +72,7 @@ func (t *Table) receive(c *conn, from Side, p *packet.Packet) {
 	} else if !h.known || h.packets == 1 || h.cut() && !h.opening && h.delivered+h.missing == 0 {
 		h.place(p)
 	}
-	ack := uint64(AckUnknown)
+	ack := AckUnknown
 	if flags&packet.ACK != 0 {
 		was := peer.acked
 		ack = peer.acknowledge(p, max(h.top, h.next, uint64(max(h.offset(seq), 0))))

@@ -179,8 +179,8 @@ func TestFragmentTimeAndReuse(t *testing.T) {
 	expect(at(11), one[1], packet.Held) // the first is too old
 	expect(at(12), one[0], packet.OK)
 	expect(at(13), one[0], packet.Held) // and is no copy any more
-	p := expect(at(15), two[0], packet.Held)
-	p = expect(at(15), two[1], packet.OK)
+	expect(at(15), two[0], packet.Held)
+	p := expect(at(15), two[1], packet.OK)
 	if p.Payload[0] != 'x' || p.Payload[1499] != 'x' {
 		t.Error("bytes of two datagrams are mixed")
 	}

@@ -44,7 +44,7 @@ func (ps *Parser) restore(p *Packet, o *outer) {
 // It returns false, and p as it was, where there is none or the payload does not
 // hold what the tunnel promises.
 func (ps *Parser) udpTunnel(p *Packet, sport, dport uint16, b []byte, depth int) (Reason, bool) {
-	kind := NoTunnel
+	var kind TunnelKind
 	switch dport {
 	case portVXLAN, portVXLANOld, portVXLANGPE:
 		kind = VXLAN

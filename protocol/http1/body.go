@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"errors"
 	"math"
 
 	"github.com/passiflow/passiflow/message"
@@ -84,7 +85,7 @@ func (d *decoder) grow(h *half, n int) {
 	if h.expect < uint64(most) {
 		most = int(h.expect)
 	}
-	c := want
+	var c int
 	switch {
 	case cap(m.Body) == 0 && h.expect == math.MaxInt64:
 		c = max(2*want, int(min(h.need, firstRoom)))
@@ -131,7 +132,7 @@ func (d *decoder) content(h *half, known bool) {
 	whole := known && uint64(len(h.wire)) == h.count
 	body, size, err := d.s.decompress(h.codings, h.wire)
 	switch {
-	case err == errBomb:
+	case errors.Is(err, errBomb):
 		m.Marks |= message.Bomb | message.BodyTruncated
 		m.Body = bytes.Clone(body)
 		return
@@ -140,7 +141,7 @@ func (d *decoder) content(h *half, known bool) {
 		m.Body = bytes.Clone(h.wire)
 		m.Size = m.WireSize
 		return
-	case err == errSloppy:
+	case errors.Is(err, errSloppy):
 		m.Marks |= message.BadEncoding
 		if whole {
 			m.Size = size

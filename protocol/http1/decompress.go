@@ -97,7 +97,7 @@ func (s *shared) decompress(c codings, wire []byte) (body []byte, size int64, er
 		return body, size, err
 	}
 	body, size, err = s.undo(c, wire)
-	for c.n > 1 && err != nil && err != errBomb && len(body) == 0 {
+	for c.n > 1 && err != nil && !errors.Is(err, errBomb) && len(body) == 0 {
 		copy(c.list[:], c.list[1:])
 		c.n--
 		if body, size, err = s.undo(c, wire); err == nil {

@@ -48,12 +48,12 @@ func equalField(a, b message.Field) bool {
 	return a.Name == b.Name && a.Value == b.Value && a.Raw == b.Raw && slices.EqualFunc(a.Children, b.Children, equalField)
 }
 
-// Conform runs every check on every conversation. make returns a new
+// Conform runs every check on every conversation. fresh returns a new
 // protocol.Protocol each time it is called.
-func Conform(t *testing.T, make func() protocol.Protocol, conversations []Conversation) {
+func Conform(t *testing.T, fresh func() protocol.Protocol, conversations []Conversation) {
 	for _, c := range conversations {
 		t.Run(c.Name, func(t *testing.T) {
-			p := make()
+			p := fresh()
 			whole := Run(p, c.Segments)
 			whole.Check(t)
 			if t.Failed() {

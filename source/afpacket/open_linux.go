@@ -218,7 +218,7 @@ func (g *group) start(from *source.Device) (_ *device, err error) {
 		if d.Loopback {
 			// The filter does the same; the kernel then does not even copy.
 			// Kernels before 4.20 do not know the option.
-			unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
+			_ = unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
 		}
 		if err := r.bind(); err != nil {
 			return nil, err

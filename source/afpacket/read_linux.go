@@ -71,7 +71,7 @@ func (w *worker) Read(batch []packet.Packet) (int, error) {
 			break
 		}
 		if err := w.poll(min(wait, left)); err != nil {
-			w.end(0)
+			_, _ = w.end(0)
 			return 0, err
 		}
 		w.mu.Lock()
@@ -257,13 +257,13 @@ func (w *worker) poll(wait time.Duration) error {
 	}
 	if w.polls[0].Revents != 0 {
 		var b [8]byte
-		unix.Read(w.wake, b[:])
+		_, _ = unix.Read(w.wake, b[:])
 	}
 	for i := range w.polls[1:] {
 		// A device that goes down leaves ENETDOWN behind, which would end each
 		// wait at once. The kernel takes up again by itself when it comes back.
 		if p := &w.polls[1+i]; p.Revents&unix.POLLERR != 0 {
-			unix.GetsockoptInt(int(p.Fd), unix.SOL_SOCKET, unix.SO_ERROR)
+			_, _ = unix.GetsockoptInt(int(p.Fd), unix.SOL_SOCKET, unix.SO_ERROR)
 		}
 	}
 	return nil
@@ -296,7 +296,7 @@ func (w *worker) rouse() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.released {
-		unix.Write(w.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		_, _ = unix.Write(w.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	}
 }
 

@@ -57,7 +57,7 @@ func (w *watcher) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.done {
-		unix.Write(w.end, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		_, _ = unix.Write(w.end, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	}
 }
 

@@ -34,7 +34,7 @@ func New(t testing.TB) *Space {
 	if err != nil {
 		t.Fatalf("hold a namespace: %v", err)
 	}
-	t.Cleanup(func() { hold.Process.Kill(); hold.Wait() })
+	t.Cleanup(func() { _ = hold.Process.Kill(); _ = hold.Wait() })
 	s := &Space{pid: hold.Process.Pid}
 	if s.fd, err = unix.Open(fmt.Sprintf("/proc/%d/ns/net", s.pid), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		t.Fatalf("open the namespace: %v", err)
@@ -110,14 +110,14 @@ func Veth(t testing.TB, here, address string, s *Space, there, address2 string) 
 		far = func(args string) { s.IP(t, args) }
 	}
 	IP(t, "link add "+here+" type veth peer name "+there+moved)
-	t.Cleanup(func() { exec.Command("ip", "link", "del", here).Run() })
+	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", here).Run() })
 	// Without IPv6 in the kernel there is nothing to silence.
-	exec.Command("ip", "link", "set", here, "addrgenmode", "none").Run()
+	_ = exec.Command("ip", "link", "set", here, "addrgenmode", "none").Run()
 	silence := []string{"ip", "link", "set", there, "addrgenmode", "none"}
 	if s != nil {
-		s.Command(silence[0], silence[1:]...).Run()
+		_ = s.Command(silence[0], silence[1:]...).Run()
 	} else {
-		exec.Command(silence[0], silence[1:]...).Run()
+		_ = exec.Command(silence[0], silence[1:]...).Run()
 	}
 	if address != "" {
 		IP(t, "addr add "+address+" dev "+here)
