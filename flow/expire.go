@@ -27,7 +27,12 @@ func (t *Table) Close() {
 // expire does what became due up to now.
 func (t *Table) expire(now packet.Time) {
 	for len(t.timers) > 0 && t.timers[0].at <= now {
-		t.catchUp(t.timers[0].c, now)
+		c := t.timers[0].c
+		if until := c.last + t.wait[c.state]; until <= now {
+			t.end(c, Idle, until)
+		} else {
+			t.catchUp(c, now)
+		}
 	}
 	if now >= t.sweep {
 		t.sweep = now + sweepEvery

@@ -73,6 +73,7 @@ type wire struct {
 	side Side
 	pos  int // of its data in what the side sends
 	size int
+	got  int // of its peer's bytes, when it was sent
 }
 
 // converse makes the packets of one conversation in the order of the wire.
@@ -85,7 +86,7 @@ func converse(d *dice, pl plan, isn [2]uint32) []wire {
 	var fill byte
 	emit := func(from Side, pos, n int, f packet.Flags) {
 		now += packet.Time(d.n(4000)) * 1000
-		w := wire{side: from, pos: pos, size: n}
+		w := wire{side: from, pos: pos, size: n, got: got[from]}
 		w.Time, w.Proto, w.Hash = now, packet.TCP, 42
 		w.Src, w.Dst = alice, bob
 		if from == Server {
@@ -148,7 +149,6 @@ func converse(d *dice, pl plan, isn [2]uint32) []wire {
 	switch d.n(4) {
 	case 0: // left open
 	case 1:
-		emit(Side(d.n(2)), 0, 0, packet.ACK)
 		from := Side(d.n(2))
 		emit(from, sent[from], 0, packet.RST|packet.ACK)
 	default:
@@ -221,6 +221,7 @@ type model struct {
 	ended  [2]bool
 	finish [2]int // -1: unknown
 	table  *Table
+	on     []wire
 }
 
 func newModel(t testing.TB, pl plan, isn [2]uint32) *model {
@@ -278,6 +279,14 @@ func (m *model) chunk(_ *tape, c *Chunk) {
 		m.t.Fatalf("%v: an empty chunk", s)
 	}
 	m.begun[s] = true
+	if c.Lost > 0 && c.LostBy != AckUnknown && m.pl.resend == 0 {
+		by := m.pos(s.Peer(), c.LostBy)
+		for _, w := range m.on {
+			if w.side != s && w.pos >= by && w.size > 0 && w.got < pos {
+				m.t.Fatalf("%v: lost up to %d, received by %d; byte %d was sent when only %d was", s, pos, by, w.pos, w.got)
+			}
+		}
+	}
 	for i, b := range c.Data {
 		if !m.may(s, pos+i, int(b)) {
 			m.t.Fatalf("%v: byte %d is %#x, captured %v", s, pos+i, b, m.copies[s][pos+i])
@@ -324,7 +333,8 @@ func run(t testing.TB, d *dice, pl plan) {
 	if d.one(2) {
 		isn[0], isn[1] = uint32(0)-uint32(d.n(3000)), uint32(0)-uint32(d.n(3000))
 	}
-	packets := capture(d, pl, converse(d, pl, isn))
+	on := converse(d, pl, isn)
+	packets := capture(d, pl, on)
 	at := 0
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -337,7 +347,7 @@ func run(t testing.TB, d *dice, pl plan) {
 	})
 	m := newModel(t, pl, isn)
 	s := newScene(t, func(c *Config) { c.Overlap = pl.policy })
-	m.table = s.table
+	m.table, m.on = s.table, on
 	s.table.open = func(f *Flow) Stream {
 		if len(s.tapes) > 0 && pl.whole() {
 			t.Fatal("a second conversation")

@@ -236,7 +236,7 @@ func (h *half) place(p *packet.Packet) {
 		h.setBase(p.TCP.Seq, true)
 	}
 	o := h.offset(p.TCP.Seq)
-	if d := o - int64(h.next); d > near || d < -near && h.mid {
+	if d := o - int64(h.next); h.pages == nil && (d > near || d < -near && h.mid) {
 		h.setBase(p.TCP.Seq, true)
 		known, o = false, int64(h.next)
 	}
