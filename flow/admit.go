@@ -75,18 +75,19 @@ func (c *conn) copied(p *packet.Packet) bool {
 	return true
 }
 
-// receiveCopy takes a packet of c that came through another tunnel.
-func (t *Table) receiveCopy(c *conn, p *packet.Packet) {
-	from := c.side(p)
-	if p.Time-c.last >= t.wait[c.state] {
-		t.end(c, Idle, c.last+t.wait[c.state])
-		var n *conn
-		if n, from = t.admit(p); n != nil {
-			t.receive(n, from, p)
-		}
+// receiveCopy takes a packet of c, whose packets come twice. Those that come
+// from where the first of a side did not are counted only where they bring
+// something new.
+func (t *Table) receiveCopy(c *conn, from Side, p *packet.Packet) {
+	h := &c.half[from]
+	foreign := p.Tunnel != c.tunnel
+	if h.packets == 0 {
+		h.foreign = foreign
+	}
+	if h.foreign == foreign {
+		t.receive(c, from, p)
 		return
 	}
-	h := &c.half[from]
 	packets, payload := h.packets, h.payload
 	duplicate, reused := t.stats.Duplicate, t.stats.Reused
 	t.receive(c, from, p)
@@ -95,7 +96,7 @@ func (t *Table) receiveCopy(c *conn, p *packet.Packet) {
 	t.stats.Copies += again
 	if again == uint64(len(p.Payload)) {
 		t.stats.CopyPackets++
-		if packets > 0 && t.stats.Reused == reused {
+		if t.stats.Reused == reused {
 			h.packets, h.payload = packets, payload
 		}
 	}

@@ -39,6 +39,7 @@ type half struct {
 	opening bool // an earlier first segment may still come
 	ended   bool // End was told
 	told    bool // the stream got a chunk of this side
+	foreign bool // its packets were first captured through conn.alias
 
 	packets, payload, delivered, missing uint64
 

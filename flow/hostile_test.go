@@ -163,7 +163,7 @@ func attack(t testing.TB, d *dice) {
 }
 
 func TestHostile(t *testing.T) {
-	for seed := range uint64(3000) {
+	for seed := range uint64(1000) {
 		attack(t, newDice(seed, nil))
 	}
 }
@@ -176,7 +176,7 @@ func FuzzHostile(f *testing.F) {
 // TestHostileRepeatable holds that not even such packets make what is told
 // depend on sweeps, as long as their own time does not run back.
 func TestHostileRepeatable(t *testing.T) {
-	for seed := range uint64(600) {
+	for seed := range uint64(300) {
 		d := newDice(seed, nil)
 		packets := hostile(d, 150)
 		for i := range packets {

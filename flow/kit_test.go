@@ -289,7 +289,7 @@ func laws(t testing.TB, b *Table) {
 			t.Fatal("the timers are no heap")
 		}
 	}
-	if b.held > b.cfg.MaxBytes+128<<10 {
+	if b.held > b.cfg.MaxBytes+b.cfg.MaxBytes/4+128<<10 {
 		t.Fatalf("%d bytes held, bound %d", b.held, b.cfg.MaxBytes)
 	}
 }

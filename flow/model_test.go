@@ -414,7 +414,7 @@ func (m *model) lost(s Side, pos, i int) bool {
 }
 
 func TestModel(t *testing.T) {
-	n := 800
+	n := 500
 	if testing.Short() {
 		n = 100
 	}

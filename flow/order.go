@@ -138,7 +138,7 @@ func (t *Table) drain(c *conn, from Side, now packet.Time) (moved bool, due pack
 	h, peer := &c.half[from], &c.half[from.Peer()]
 	for g := h.pages; g != nil; g = h.pages {
 		// At a bound nothing is waited for.
-		full := h.held > t.cfg.MaxPending || t.held > t.cfg.MaxBytes
+		full := h.held > t.cfg.MaxPending || t.held > t.cfg.MaxBytes+t.cfg.MaxBytes/4
 		switch {
 		case h.opening:
 			if due := h.openAt.Add(t.cfg.GapWait); now < due && !full {
@@ -151,7 +151,7 @@ func (t *Table) drain(c *conn, from Side, now packet.Time) (moved bool, due pack
 			}
 			t.skip(h, g.off, false)
 		case peer.waits(g.ack) && !full:
-			return moved, g.time.Add(t.cfg.GapWait)
+			return moved, t.waitDue(peer, g.time)
 		default:
 			t.take(c, from)
 		}
@@ -168,7 +168,7 @@ func (t *Table) drain(c *conn, from Side, now packet.Time) (moved bool, due pack
 		moved = true
 	}
 	if peer.waits(h.finAck) {
-		return moved, h.finAt.Add(t.cfg.GapWait)
+		return moved, t.waitDue(peer, h.finAt)
 	}
 	if h.acked <= h.fin && (peer.fin == none || peer.fin != peer.next) {
 		if due := h.finAt.Add(t.cfg.UnackedWait); now < due {
@@ -213,6 +213,15 @@ func (t *Table) holeDue(h *half, since packet.Time) packet.Time {
 		due = min(due, max(h.behind, since).Add(t.cfg.GapWait))
 	}
 	return due
+}
+
+// waitDue returns until when what was captured at the time since waits for bytes
+// of peer that it had acknowledged.
+func (t *Table) waitDue(peer *half, since packet.Time) packet.Time {
+	if peer.opening {
+		since = max(since, peer.openAt)
+	}
+	return since.Add(t.cfg.GapWait)
 }
 
 // catchUp does what became due up to now, each at its own time, so that the

@@ -44,7 +44,9 @@ func watched(t *testing.T, packets []packet.Packet, n int, wait packet.Time, loo
 	tables := make([]*Table, n)
 	tapes := map[string][]*tape{}
 	ends := map[string][]Summary{}
-	name := func(f *Flow) string { return fmt.Sprint(max(f.Client.String(), f.Server.String()), f.Transport, f.Tunnel) }
+	name := func(f *Flow) string {
+		return fmt.Sprint(max(f.Client.String(), f.Server.String()), f.Transport, f.Tunnel)
+	}
 	for i := range tables {
 		tables[i] = NewTable(DefaultConfig(), func(f *Flow) Stream {
 			r := &tape{flow: f, wait: wait}

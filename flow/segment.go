@@ -29,8 +29,7 @@ func (t *Table) Packet(p *packet.Packet) {
 	t.stats.Payload += uint64(len(p.Payload))
 	c, from, twin := t.find(p)
 	if c == nil && twin != nil && twin.copied(p) {
-		t.receiveCopy(twin, p)
-		return
+		c, from = twin, twin.side(p)
 	}
 	if c != nil && p.Time-c.last >= t.wait[c.state] {
 		t.end(c, Idle, c.last+t.wait[c.state])
@@ -41,7 +40,11 @@ func (t *Table) Packet(p *packet.Packet) {
 			return
 		}
 	}
-	t.receive(c, from, p)
+	if c.aliased {
+		t.receiveCopy(c, from, p)
+	} else {
+		t.receive(c, from, p)
+	}
 }
 
 // receive takes a packet of side from of c.
@@ -242,6 +245,8 @@ func (h *half) place(p *packet.Packet) {
 	}
 	switch {
 	case p.TCP.Flags&packet.RST != 0 || o < 0:
+	case len(p.Payload)+p.Missing > 0 && known && h.mid && h.pages == nil && o == int64(h.next)+1:
+		h.starts(uint64(o)) // what was seen before was a keep-alive probe
 	case len(p.Payload)+p.Missing > 0:
 		// Earlier segments may still come, late.
 		h.opening = !known || o < int64(h.next) || o > int64(h.next) && h.packets == 1

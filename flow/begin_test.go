@@ -1,0 +1,217 @@
+package flow
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/passiflow/passiflow/packet"
+)
+
+func syn(from Side) seg { return seg{from: from, ack: -1, flags: packet.SYN} }
+
+func synAck(from Side, got int) seg { return seg{from: from, ack: got, flags: packet.SYN} }
+
+func TestBegin(t *testing.T) {
+	c, s := Client, Server
+	tests := []struct {
+		name  string
+		segs  []seg
+		after packet.Time
+		order string
+	}{
+		{"SYN again", []seg{syn(c), syn(c), synAck(s, 0), synAck(s, 0), said(c, 0, "ask", 0), syn(c), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"SYN with data", []seg{{from: c, ack: -1, flags: packet.SYN, data: "ask"}, synAck(s, 3), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"SYN with data, not accepted", []seg{{from: c, ack: -1, flags: packet.SYN, data: "ask"}, synAck(s, 0), said(c, 0, "ask", 0), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"SYN-ACK with data", []seg{syn(c), {from: s, ack: 0, flags: packet.SYN, data: "hello"}, said(c, 0, "ask", 5)}, 0, "s:hello c:ask"},
+		{"SYN-ACK before SYN", []seg{synAck(s, 0), syn(c), said(c, 0, "ask", 0), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"data before SYN", []seg{said(c, 0, "ask", 0), syn(c), synAck(s, 0), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"later data before SYN", []seg{said(c, 3, "more", 0), syn(c), said(c, 0, "ask", 0)}, 0, "c:ask c:more"},
+		{"simultaneous open", []seg{syn(c), syn(s), synAck(c, 0), synAck(s, 0), said(c, 0, "ask", 0), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"split handshake, four packets", []seg{syn(c), syn(s), synAck(c, 0), said(s, 0, "", 0), said(c, 0, "ask", 0), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"split handshake, five packets", []seg{syn(c), {from: s, off: 1 << 30, ack: 0}, syn(s), synAck(c, 0), said(s, 0, "", 0), said(c, 0, "ask", 0), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"no SYN-ACK seen", []seg{syn(c), said(c, 0, "ask", 0), said(s, 0, "answer", 3)}, 0, "c:ask s:answer"},
+		{"no handshake seen", []seg{said(c, 0, "ask", 0), said(s, 0, "answer", 3), said(c, 3, "more", 6)}, 60 * ms, "c:ask s:answer c:more"},
+		{"in the middle, swapped", []seg{said(c, 3, "more", 0), said(c, 0, "ask", 0), said(s, 0, "answer", 7)}, 60 * ms, "c:ask c:more s:answer"},
+		{"in the middle, answer first", []seg{said(s, 0, "answer", 3), said(c, 0, "ask", 0)}, 60 * ms, "c:ask s:answer"},
+		{"in the middle of a message", []seg{said(s, 100, "swer", 50), said(s, 104, "!", 50)}, 60 * ms, "s:swer s:!"},
+		{"in the middle, pure acknowledgements", []seg{said(c, 7, "", 9), said(s, 9, "", 7), said(c, 7, "ask", 9), said(s, 9, "answer", 10)}, 0, "c:ask s:answer"},
+		{"in the middle, gap", []seg{said(c, 7, "", 9), said(s, 9, "", 7), said(c, 10, "x", 9)}, 3e9, "c:[3]x"},
+		{"in the middle, keep-alive", []seg{said(c, 6, "", 9), said(s, 9, "", 7), said(c, 7, "ask", 9)}, 60 * ms, "c:ask"},
+		{"in the middle, FIN only", []seg{fin(c, 7, 9), fin(s, 9, 8), said(c, 8, "", 10)}, 0, ""},
+		{"client only", []seg{syn(c), said(c, 0, "", 0), said(c, 0, "ask", 0), said(c, 3, "more", 6), said(c, 7, "again", 5000)}, 0, "c:ask c:more c:again"},
+		{"server only", []seg{synAck(s, 0), said(s, 0, "answer", 3), said(s, 6, "second", 30)}, 0, "s:answer s:second"},
+		{"server only, in the middle", []seg{said(s, 0, "answer", 3), said(s, 6, "second", 300), said(s, 12, "third", 1<<26)}, 60 * ms, "s:answer s:second s:third"},
+		{"the other side is seen later", []seg{synAck(s, 0), said(s, 0, "answer", 300), said(c, 300, "ask", 6)}, 60 * ms, "s:answer c:ask"},
+		{"the other side is seen much later", []seg{said(s, 0, "a", 10), said(s, 1, "b", 1<<28), said(s, 2, "c", 1<<29), said(c, 1<<29, "ask", 3)}, 60 * ms, "s:a s:b s:c c:ask"},
+		{"one SYN, then only the other side", []seg{syn(c), synAck(s, 0), said(s, 0, "1", 3), said(s, 1, "2", 3), said(s, 2, "3", 6)}, 60 * ms, "s:1 s:2 s:3"},
+	}
+	for _, x := range tests {
+		t.Run(x.name, func(t *testing.T) {
+			for _, isn := range [][2]uint32{{1000, 5000}, {0, 0xffffffff}, {0xfffffffe, 3}} {
+				sc := newScene(t)
+				sc.isn = isn
+				sc.send(x.segs...)
+				if x.after > 0 {
+					sc.pass(x.after)
+				}
+				if x.order == "" {
+					if len(sc.tapes) > 0 {
+						t.Errorf("opened: %q", sc.tape(0).order())
+					}
+				} else {
+					sc.wantOrder(0, x.order)
+				}
+				sc.table.Close()
+				laws(t, sc.table)
+				if len(sc.ends) != 1 {
+					t.Errorf("%d conversations", len(sc.ends))
+				} else if f := sc.ends[0].Flow; f.Client != alice {
+					t.Errorf("client %v", f.Client)
+				}
+				if lost := sc.table.Stats().Lost; (lost > 0) != (x.name == "in the middle, gap") {
+					t.Errorf("lost %d", lost)
+				}
+			}
+		})
+	}
+}
+
+// TestMid holds that a side whose beginning is not known says so, once.
+func TestMid(t *testing.T) {
+	s := newScene(t)
+	s.send(said(Client, 3, "more", 0), said(Client, 7, "yet", 0), said(Server, 0, "x", 10), said(Server, 1, "y", 10))
+	s.pass(60 * ms)
+	for i, want := range []bool{true, false, true, false} {
+		if c := s.tape(0).calls[i]; c.Mid != want {
+			t.Errorf("%q: mid %v", c.Data, c.Mid)
+		}
+	}
+	if n := s.table.Stats().MidStream; n != 1 {
+		t.Errorf("MidStream %d", n)
+	}
+	s = newScene(t)
+	s.handshake()
+	s.send(said(Client, 3, "more", 0))
+	s.pass(3e9)
+	if c := s.tape(0).calls[0]; c.Mid || c.Lost != 3 || c.Offset != 3 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestDirection(t *testing.T) {
+	high := netip.MustParseAddrPort("10.0.0.1:40000")
+	low := netip.MustParseAddrPort("10.0.0.2:80")
+	other := netip.MustParseAddrPort("10.0.0.2:40000")
+	tests := []struct {
+		name     string
+		src, dst netip.AddrPort
+		flags    packet.Flags
+		ports    []uint16
+		client   netip.AddrPort
+	}{
+		{"SYN to a high port", low, high, packet.SYN, nil, low},
+		{"SYN-ACK", low, high, packet.SYN | packet.ACK, nil, high},
+		{"SYN before configured port", low, high, packet.SYN, []uint16{80}, low},
+		{"configured port", low, high, packet.ACK, []uint16{40000}, low},
+		{"configured port, other way", high, low, packet.ACK, []uint16{40000}, low},
+		{"both configured", high, low, packet.ACK, []uint16{40000, 80}, high},
+		{"lower port", high, low, packet.ACK, nil, high},
+		{"lower port, other way", low, high, packet.ACK, nil, high},
+		{"same port", high, other, packet.ACK, nil, other},
+		{"same port, other way", other, high, packet.ACK, nil, other},
+	}
+	for _, x := range tests {
+		cfg := DefaultConfig()
+		cfg.Ports = x.ports
+		var f *Flow
+		b := NewTable(cfg, func(*Flow) Stream { return nil }, func(s *Summary) { f = s.Flow })
+		b.Packet(&packet.Packet{Time: 1e18, Src: x.src, Dst: x.dst, Proto: packet.TCP, TCP: packet.TCPHeader{Flags: x.flags}})
+		b.Close()
+		if f.Client != x.client {
+			t.Errorf("%s: client %v, want %v", x.name, f.Client, x.client)
+		}
+	}
+}
+
+func TestReuse(t *testing.T) {
+	c, s := Client, Server
+	talk := []seg{syn(c), synAck(s, 0), said(c, 0, "ask", 0), said(s, 0, "answer", 3)}
+	over := append(append([]seg{}, talk...), fin(c, 3, 6), fin(s, 6, 4), said(c, 4, "", 7))
+	reset := append(append([]seg{}, talk...), rst(c, 3))
+	again := []seg{syn(c), synAck(s, 0), said(c, 0, "ASK", 0), said(s, 0, "ANSWER", 3)}
+	tests := []struct {
+		name          string
+		before, after []seg
+		orders        []string
+	}{
+		{"finished", over, again, []string{"c:ask s:answer c:$ s:$", "c:ASK s:ANSWER"}},
+		{"reset", reset, again, []string{"c:ask s:answer", "c:ASK s:ANSWER"}},
+		{"finished, SYN not seen", over, again[1:], []string{"c:ask s:answer c:$ s:$", "c:ASK s:ANSWER"}},
+		{"living, confirmed by the server", talk, again, []string{"c:ask s:answer", "c:ASK s:ANSWER"}},
+		{"living, confirmed by the client", talk, []seg{syn(c), said(c, 0, "ASK", 0), said(s, 0, "ANSWER", 3)}, []string{"c:ask s:answer", "c:ASK s:ANSWER"}},
+		{"half open, another attempt", []seg{syn(c)}, again, []string{"c:ASK s:ANSWER"}},
+		{"refused, another attempt", []seg{syn(c), {from: s, off: -5000, ack: 0, flags: packet.RST}}, again, []string{"c:ASK s:ANSWER"}},
+	}
+	for _, x := range tests {
+		t.Run(x.name, func(t *testing.T) {
+			sc := newScene(t)
+			sc.send(x.before...)
+			sc.isn = [2]uint32{0x70000000, 0x90000000}
+			sc.send(x.after...)
+			sc.pass(60 * ms)
+			sc.table.Close()
+			laws(t, sc.table)
+			if len(sc.tapes) != len(x.orders) {
+				t.Fatalf("%d conversations", len(sc.tapes))
+			}
+			for i, o := range x.orders {
+				sc.wantOrder(i, o)
+			}
+			if n := sc.table.Stats().Reused; n != 1 {
+				t.Errorf("Reused %d", n)
+			}
+			if n := len(sc.ends); n != 2 {
+				t.Fatalf("%d summaries", n)
+			}
+			if last := sc.ends[1].Flow; last.Client != alice || last.ID == sc.ends[0].Flow.ID {
+				t.Errorf("%+v after %+v", last, sc.ends[0].Flow)
+			}
+		})
+	}
+}
+
+// TestForgedSYN holds that a SYN from nowhere ends nothing.
+func TestForgedSYN(t *testing.T) {
+	for _, from := range []Side{Client, Server} {
+		s := newScene(t)
+		s.handshake()
+		s.send(said(Client, 0, "ask", 0))
+		s.isn[from] += 0x12345678
+		s.send(syn(from), seg{from: from, ack: -1, flags: packet.SYN, data: "bogus"})
+		s.isn[from] -= 0x12345678
+		s.send(said(Server, 0, "", 3), said(Server, 0, "answer", 3), said(Client, 3, "more", 6))
+		s.wantOrder(0, "c:ask s:answer c:more")
+		if len(s.ends) > 0 || len(s.tapes) != 1 {
+			t.Error("a conversation ended")
+		}
+	}
+}
+
+// TestAfterClose holds that what comes late belongs to the conversation that
+// closed, and that it does not keep it.
+func TestAfterClose(t *testing.T) {
+	s := newScene(t)
+	s.handshake()
+	s.send(said(Client, 0, "ask", 0), fin(Client, 3, 0), fin(Server, 0, 4), said(Client, 4, "", 1))
+	s.wantClosed(0, "finished")
+	s.send(said(Client, 0, "ask", 0), fin(Client, 3, 0), said(Client, 4, "more", 1))
+	if x := s.table.Stats(); x.Duplicate != 3 || x.AfterReset != 4 {
+		t.Errorf("%+v", x)
+	}
+	for range 3 {
+		s.send(seg{from: Client, off: 0, ack: 1, after: 900 * ms})
+	}
+	if n := len(s.ends); n != 1 {
+		t.Errorf("%d ended", n)
+	}
+}
