@@ -325,7 +325,7 @@ func TestSuperSegments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const size = 16 << 20
+		const size = 4 << 20
 		go func() {
 			conn, err := l.Accept()
 			if err == nil {
@@ -344,7 +344,7 @@ func TestSuperSegments(t *testing.T) {
 		io.Copy(io.Discard, conn)
 		conn.Close()
 		l.Close()
-		time.Sleep(100 * time.Millisecond)
+		c.settle()
 		c.stop()
 		port, skip, seen, longest := l.Addr().(*net.TCPAddr).Port, 14, 0, 0
 		var first uint32

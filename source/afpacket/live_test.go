@@ -93,6 +93,23 @@ func (l *locked) Write(b []byte) (int, error) {
 	return l.w.Write(b)
 }
 
+// settle waits until all that the kernel took was read.
+func (c *capture) settle() {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		received := 0
+		for _, s := range c.sources {
+			received += int(s.Stats().Received)
+		}
+		c.mu.Lock()
+		read := len(c.frames)
+		c.mu.Unlock()
+		if read == received {
+			return
+		}
+	}
+	c.t.Error("not all was read that was received")
+}
+
 func (c *capture) stop() {
 	for _, s := range c.sources {
 		s.Close()
@@ -469,7 +486,11 @@ func TestSetFilter(t *testing.T) {
 		t.Error("a locked filter was swapped")
 	}
 	// The kernel itself must refuse, not only this package.
-	if err := locked.sources[1].(*worker).all[0].attach(reject()); !errors.Is(err, os.ErrPermission) {
+	w1 := locked.sources[1].(*worker)
+	w1.mu.Lock()
+	r := w1.all[0]
+	w1.mu.Unlock()
+	if err := r.attach(reject()); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("the kernel's filter is not locked: %v", err)
 	}
 	cfg.Swap = true

@@ -71,7 +71,7 @@ func TestVXLANDevice(t *testing.T) {
 		}
 		conn.Close()
 	}
-	time.Sleep(100 * time.Millisecond)
+	c.settle()
 	c.stop()
 
 	parser := packet.NewParser(packet.DefaultConfig())
