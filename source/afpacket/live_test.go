@@ -122,7 +122,7 @@ func (c *capture) stop() {
 func (c *capture) with(text string, n int) []frame {
 	c.t.Helper()
 	var got []frame
-	end := time.Now().Add(3 * time.Second)
+	end := time.Now().Add(15 * time.Second)
 	for settled := false; ; {
 		got = got[:0]
 		c.mu.Lock()
@@ -361,7 +361,7 @@ func TestCloseDuringRead(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := <-done; err != io.EOF || time.Since(start) > time.Second {
+		if err := <-done; err != io.EOF || time.Since(start) > 5*time.Second {
 			t.Errorf("Read ended %v after Close: %v", time.Since(start), err)
 		}
 		if err := s.Close(); err != nil {
@@ -387,7 +387,7 @@ func TestDataOutlivesClose(t *testing.T) {
 	send(t, wire(t, nil, "lo"), want, want, want)
 	batch := make([]packet.Packet, 2)
 	n := 0
-	for end := time.Now().Add(time.Second); n == 0 && time.Now().Before(end); {
+	for end := time.Now().Add(10 * time.Second); n == 0 && time.Now().Before(end); {
 		if n, err = sources[0].Read(batch); err != nil {
 			t.Fatal(err)
 		}
