@@ -51,14 +51,25 @@ func links() []packet.Link {
 	}
 }
 
-// Kernel returns the program for a live device of this link type, which keeps
-// snaplen bytes of a frame.
-func (f *Filter) Kernel(l packet.Link, snaplen int) ([]bpf.RawInstruction, error) {
-	code, err := f.expression.Compile(uint32(l), filter.Options{Live: true, Snaplen: uint32(snaplen)})
+// device returns the program for a live device of this link type.
+func (f *Filter) device(l packet.Link, o filter.Options) ([]bpf.RawInstruction, error) {
+	code, err := f.expression.Compile(uint32(l), o)
 	if errors.Is(err, filter.ErrRejectsAll) {
 		return []bpf.RawInstruction{{Op: 0x06}}, nil // return 0: a device of another kind may match
 	}
 	return code, err
+}
+
+// program returns what a device of this link type filters with, where live says
+// whether a VLAN tag comes beside the frame, as it does on Linux. It is nil
+// without a filter.
+func (o *LiveOptions) program(live bool) func(packet.Link) ([]bpf.RawInstruction, error) {
+	if o.Filter == nil {
+		return nil
+	}
+	return func(l packet.Link) ([]bpf.RawInstruction, error) {
+		return o.Filter.device(l, filter.Options{Live: live, Snaplen: uint32(o.Snaplen)})
+	}
 }
 
 // Match tells whether p passes. It may be called by several goroutines.
