@@ -1,10 +1,3 @@
-// Package http1 reads HTTP/1.x (RFC 9112): requests and answers out of the
-// bytes of a conversation, with every body decoded and every doubt marked.
-//
-// It is lenient where browsers are, because what is watched was understood by
-// somebody: each leniency leaves a mark in the message. After a gap that hides
-// where a message ends it is strict: it waits until a segment begins with the
-// whole start line of a message, and skips what comes before.
 package http1
 
 import (

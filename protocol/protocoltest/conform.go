@@ -52,21 +52,22 @@ func equalField(a, b message.Field) bool {
 // protocol.Protocol each time it is called.
 func Conform(t *testing.T, fresh func() protocol.Protocol, conversations []Conversation) {
 	for _, c := range conversations {
-		t.Run(c.Name, func(t *testing.T) {
-			p := fresh()
-			whole := Run(p, c.Segments)
-			whole.Check(t)
-			if t.Failed() {
-				return
-			}
-			splits(t, p, c, whole)
-			if !c.Once {
-				gaps(t, p, c, whole)
-			}
-			if c.Aligned {
-				drops(t, p, c, whole)
-			}
-		})
+		t.Run(c.Name, func(t *testing.T) { conform(t, fresh(), c) })
+	}
+}
+
+func conform(t testing.TB, p protocol.Protocol, c Conversation) {
+	whole := Run(p, c.Segments)
+	whole.Check(t)
+	if t.Failed() {
+		return
+	}
+	splits(t, p, c, whole)
+	if !c.Once {
+		gaps(t, p, c, whole)
+	}
+	if c.Aligned {
+		drops(t, p, c, whole)
 	}
 }
 
@@ -97,7 +98,7 @@ func cut(segments []Segment, at int) []Segment {
 	return out
 }
 
-func same(t *testing.T, how string, got, want *Driver) {
+func same(t testing.TB, how string, got, want *Driver) {
 	t.Helper()
 	got.Check(t)
 	if !slices.EqualFunc(want.Messages, got.Messages, equal) {
@@ -109,7 +110,7 @@ func same(t *testing.T, how string, got, want *Driver) {
 }
 
 // splits checks that the messages do not depend on where the bytes are cut.
-func splits(t *testing.T, p protocol.Protocol, c Conversation, whole *Driver) {
+func splits(t testing.TB, p protocol.Protocol, c Conversation, whole *Driver) {
 	total := bytesOf(c.Segments)
 	for i := 1; i < total && !t.Failed(); i++ {
 		same(t, fmt.Sprintf("a cut at %d", i), Run(p, cut(c.Segments, i)), whole)
@@ -154,7 +155,7 @@ func (d *Driver) at(from flow.Side, begin uint64) *message.Message {
 }
 
 // gaps takes bytes out everywhere: what claims to be complete must be true.
-func gaps(t *testing.T, p protocol.Protocol, c Conversation, whole *Driver) {
+func gaps(t testing.TB, p protocol.Protocol, c Conversation, whole *Driver) {
 	for i := range c.Segments {
 		s := c.Segments[i]
 		for at := 0; at < len(s.Data); at++ {
@@ -212,7 +213,7 @@ func without(segments []Segment, i, at, n int) []Segment {
 
 // drops takes out whole segments: every message without a byte in them must be
 // exact and whole.
-func drops(t *testing.T, p protocol.Protocol, c Conversation, whole *Driver) {
+func drops(t testing.TB, p protocol.Protocol, c Conversation, whole *Driver) {
 	var offset [2]uint64
 	for i, s := range c.Segments {
 		from, to := offset[s.From], offset[s.From]+uint64(len(s.Data))
