@@ -21,8 +21,8 @@ func (d *decoder) head(t *turn) bool {
 		}
 	}
 	end, ok := d.scanHead(h, b)
-	if h.line > 0 || ok {
-		if line := b[:bytes.IndexByte(b, '\n')]; asks(t.in.From) && !h.strict && simpleRequest(line) {
+	if (h.line > 0 || ok) && asks(t.in.From) && !h.strict {
+		if line := b[:bytes.IndexByte(b, '\n')]; simpleRequest(line) {
 			d.simple(t, line)
 			return true
 		}

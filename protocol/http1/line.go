@@ -104,7 +104,8 @@ func parseAnswer(line []byte) (s startLine) {
 // simpleRequest tells whether a line is an HTTP/0.9 request.
 func simpleRequest(line []byte) bool {
 	line = trimCR(line)
-	if len(line) < 5 || string(line[:4]) != "GET " {
+	n := len(line)
+	if n < 5 || string(line[:4]) != "GET " || n > 9 && string(line[n-9:n-3]) == " HTTP/" {
 		return false
 	}
 	target := bytes.TrimRight(line[4:], " \t")
