@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -122,9 +121,6 @@ func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logg
 		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Log: log,
 	})
 	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
-			err = fmt.Errorf("%w: capturing needs CAP_NET_RAW: %s", err, cure())
-		}
 		return nil, true, &exit{exitRefused, err}
 	}
 	return all, true, nil

@@ -11,8 +11,3 @@ func rights() string {
 	}
 	return "CAP_NET_RAW"
 }
-
-// cure says how to get the right to capture.
-func cure() string {
-	return "be root, or give the program the right once: sudo setcap cap_net_raw+ep \"$(command -v passiflow)\""
-}

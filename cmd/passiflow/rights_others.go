@@ -11,6 +11,3 @@ func rights() string {
 	}
 	return ""
 }
-
-// cure says how to get the right to capture.
-func cure() string { return "run it as root or administrator" }
