@@ -40,13 +40,15 @@ func packZstd(t testing.TB, data []byte) []byte {
 
 func TestConformance(t *testing.T) {
 	file := newOld(binary.LittleEndian, magicNano, 1)
+	ng := new(blocks).section(binary.LittleEndian).iface(1, 0, opt{9, "\x09"})
 	var want []sourcetest.Packet
 	for i := range 100 {
 		data := strings.Repeat(string(rune('a'+i%26)), 1+i*7%300)
 		file.add(uint32(i+1), uint32(i), data, len(data)+i%2)
+		ng.packet(0, uint64(i+1)*1e9+uint64(i), data, len(data)+i%2).block(99, []byte(data))
 		want = append(want, sourcetest.Packet{Time: packet.Time(i+1)*1e9 + packet.Time(i), Data: data, Length: len(data) + i%2, Link: packet.LinkEthernet})
 	}
-	for name, data := range map[string][]byte{"plain": file.data, "gzip": packGzip(t, file.data), "zstd": packZstd(t, file.data)} {
+	for name, data := range map[string][]byte{"plain": file.data, "pcapng": ng.data, "gzip": packGzip(t, file.data), "zstd": packZstd(t, file.data)} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, name, data)
 			for _, buffer := range []int{1, 0} {

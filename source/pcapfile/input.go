@@ -37,7 +37,12 @@ func openInput(cfg *Config, path string, last bool, done <-chan struct{}) (*inpu
 			return in, nil
 		}
 	} else {
-		f, err := os.Open(path)
+		// A named pipe without a writer would hold up the open itself.
+		flags := os.O_RDONLY
+		if st, err := os.Stat(path); err == nil && st.Mode()&os.ModeNamedPipe != 0 {
+			flags |= noWait
+		}
+		f, err := os.OpenFile(path, flags, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
-const canPoll = false
+const (
+	canPoll = false
+	noWait  = 0
+)
 
 func poll(*os.File, time.Duration) (bool, error) { return false, errors.ErrUnsupported }

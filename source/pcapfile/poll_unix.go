@@ -11,7 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const canPoll = true
+const (
+	canPoll = true
+	noWait  = unix.O_NONBLOCK // for open
+)
 
 // poll tells whether a read of f would return at once.
 func poll(f *os.File, wait time.Duration) (bool, error) {
