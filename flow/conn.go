@@ -23,37 +23,38 @@ const (
 	states
 )
 
-// half is one side of a conversation.
+// half is one side of a conversation. What every packet needs is in the first
+// two cache lines.
 type half struct {
-	next   uint64      // offset up to which bytes were delivered or told as lost
-	acked  uint64      // highest offset the peer acknowledged
-	waived uint64      // offset up to which the peer's bytes no longer wait for this side's
-	lost   uint64      // bytes to be told as lost with the next chunk
-	fin    uint64      // offset behind the last byte, by a FIN; none
-	pages  *page       // early segments by offset, none overlapping
-	behind packet.Time // since when bytes that the peer acknowledged have been missing; 0: none are
-	base   uint32      // sequence number of offset 0
-
-	known   bool // base is set
-	mid     bool // offsets begin at midBias
-	opening bool // an earlier first segment may still come
-	ended   bool // End was told
-	told    bool // the stream got a chunk of this side
-	foreign bool // its packets were first captured through conn.alias
+	next    uint64      // offset up to which bytes were delivered or told as lost
+	acked   uint64      // highest offset the peer acknowledged
+	waived  uint64      // offset up to which the peer's bytes no longer wait for this side's
+	lost    uint64      // bytes to be told as lost with the next chunk
+	fin     uint64      // offset behind the last byte, by a FIN; none
+	pages   *page       // early segments by offset, none overlapping
+	behind  packet.Time // since when bytes that the peer acknowledged have been missing; 0: none are
+	base    uint32      // sequence number of offset 0
+	known   bool        // base is set
+	mid     bool        // offsets begin at midBias
+	opening bool        // an earlier first segment may still come
+	ended   bool        // End was told
 
 	packets, payload, delivered, missing uint64
 
-	tail   *page  // the last of pages
-	held   int    // memory of pages
-	bytes  int    // data in pages
-	top    uint64 // highest end of a segment seen
+	top     uint64 // highest end of a segment seen
+	told    bool   // the stream got a chunk of this side
+	foreign bool   // its packets were first captured through conn.alias
+	nsteps  uint8  // of steps
+	tail    *page  // the last of pages
+	held    int    // memory of pages
+	bytes   int    // data in pages
+
 	first  uint64 // offset where delivered and missing begin
 	finAck uint64 // what the FIN acknowledged; none
 	finAt  packet.Time
 	openAt packet.Time // when waiting for an earlier first segment began
+	lostBy uint64      // Chunk.LostBy
 	steps  [4]step     // acknowledgements that passed next, since behind
-	nsteps int
-	lostBy uint64 // Chunk.LostBy
 	digest digest
 }
 

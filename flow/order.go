@@ -27,8 +27,17 @@ func (t *Table) deliver(c *conn, from Side, off uint64, data []byte, ack uint64,
 	if peer.lost != 0 {
 		t.tell(c, from.Peer(), at, false)
 	}
-	t.chunk = Chunk{From: from, Time: at, Offset: off, Ack: ack, Data: data, Edge: edge, Peer: peer.packets > 0, Lost: h.lost, LostBy: h.lostBy, Mid: h.cut() && !h.told}
-	h.lost, h.told = 0, true
+	// Field by field: a literal would be made beside it and copied.
+	k := &t.chunk
+	k.From, k.Time, k.Offset, k.Ack, k.Data = from, at, off, ack, data
+	k.Edge, k.Peer, k.Mid, k.End, k.Lost, k.LostBy = edge, c.state == live || peer.packets > 0, false, false, 0, AckUnknown
+	if h.lost != 0 {
+		k.Lost, k.LostBy = h.lost, h.lostBy
+		h.lost = 0
+	}
+	if !h.told {
+		h.told, k.Mid = true, h.cut()
+	}
 	if wake := c.stream.Chunk(&t.chunk); wake != c.wake {
 		t.setWake(c, wake)
 	}

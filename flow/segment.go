@@ -72,13 +72,13 @@ func (t *Table) receive(c *conn, from Side, p *packet.Packet) {
 	if flags&packet.SYN != 0 {
 		seq++
 		t.syn(h, peer, seq)
-	} else if !h.known || h.packets == 1 || h.cut() && !h.opening && h.delivered+h.missing == 0 {
+	} else if !h.known || h.packets == 1 || h.delivered+h.missing == 0 && h.cut() && !h.opening {
 		h.place(p)
 	}
 	ack := AckUnknown
 	if flags&packet.ACK != 0 {
 		was := peer.acked
-		ack = peer.acknowledge(p, max(h.top, h.next, uint64(max(h.offset(seq), 0))))
+		ack = peer.acknowledge(p, h)
 		if c.state == dying && peer.acked > was && flags&packet.RST == 0 && from == c.resetBy {
 			t.become(c, live) // whoever reset would not go on to acknowledge
 		}
@@ -102,6 +102,13 @@ func (t *Table) segment(c *conn, from Side, p *packet.Packet, off int64, ack uin
 	h := &c.half[from]
 	size := len(p.Payload) + p.Missing
 	end := off + int64(size)
+	if off == int64(h.next) && h.pages == nil && h.fin == none && !h.opening && !h.ended && c.state <= live &&
+		size > 0 && p.Missing == 0 && p.TCP.Flags&packet.FIN == 0 && !c.half[from.Peer()].waits(ack) {
+		// Nearly all: the next bytes, in order.
+		h.top = max(h.top, uint64(end))
+		t.deliver(c, from, uint64(off), p.Payload, ack, p.Time, true)
+		return
+	}
 	if off > int64(h.next)+maxAhead || end < 0 {
 		t.stats.OutOfWindow += uint64(len(p.Payload))
 		return
@@ -165,24 +172,25 @@ func (h *half) finish(end int64, ack uint64, at packet.Time) {
 }
 
 // acknowledge notes what p acknowledges of h, its peer's bytes, and returns the
-// offset. at is the offset that the sender itself had reached: what it repeats it
-// may have sent before it received those bytes.
-func (h *half) acknowledge(p *packet.Packet, at uint64) uint64 {
+// offset.
+func (h *half) acknowledge(p *packet.Packet, sender *half) uint64 {
 	if !h.known {
 		// What the sender expects next is where the bytes go on. The answer to a
 		// SYN tells the very beginning.
 		h.setBase(p.TCP.Ack, p.TCP.Flags&packet.SYN == 0)
 	}
 	a := h.offset(p.TCP.Ack)
-	if a < 0 || a > int64(max(h.top, h.next, h.waived))+maxAck {
+	o := uint64(a)
+	if a < 0 || o > h.next && o > max(h.top, h.next, h.waived)+maxAck {
 		return AckUnknown
 	}
-	o := uint64(a)
 	if o > h.acked {
 		h.acked = o
 		if h.packets == 0 {
 			h.starts(o) // nobody waits for a side that was not seen
 		} else if h.hole() {
+			// What the sender repeats it may have sent before it received those bytes.
+			at := max(sender.top, sender.next, uint64(max(sender.offset(p.TCP.Seq), 0)))
 			h.step(o, at, p.Time)
 		}
 	}
@@ -266,9 +274,9 @@ func (h *half) step(acked, at uint64, now packet.Time) {
 		h.behind, h.nsteps = now, 0
 	}
 	for h.nsteps > 0 && h.steps[0].acked <= h.next {
-		h.nsteps = copy(h.steps[:], h.steps[1:h.nsteps])
+		h.nsteps = uint8(copy(h.steps[:], h.steps[1:h.nsteps]))
 	}
-	if h.nsteps < len(h.steps) {
+	if int(h.nsteps) < len(h.steps) {
 		h.steps[h.nsteps] = step{acked, at}
 		h.nsteps++
 	}
