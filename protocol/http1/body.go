@@ -136,9 +136,13 @@ func (d *decoder) content(h *half, known bool) {
 		m.Marks |= message.Bomb | message.BodyTruncated
 		m.Body = bytes.Clone(body)
 		return
-	case err != nil && whole && len(body) == 0:
+	case err != nil && len(body) == 0 && (whole || errors.Is(err, errUnknown)):
+		sent := h.wire[:min(len(h.wire), d.s.BodyLimit)]
 		m.Marks |= message.BadEncoding
-		m.Body = bytes.Clone(h.wire)
+		if known && uint64(len(sent)) < h.count && m.Marks&message.Gapped == 0 {
+			m.Marks |= message.BodyTruncated
+		}
+		m.Body = bytes.Clone(sent)
 		m.Size = m.WireSize
 		return
 	case errors.Is(err, errSloppy):

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -45,6 +46,8 @@ func TestBodyLimit(t *testing.T) {
 		{"closed", small, "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("x", 1000), 100, 1000, 1000, message.BodyTruncated | message.CloseDelimited},
 		{"gzip", small, packed(t, "gzip", strings.Repeat("x", 1000)), 100, 1000, -2, message.BodyTruncated},
 		{"br", small, packed(t, "br", strings.Repeat("x", 1000)), 100, 1000, -2, message.BodyTruncated},
+		{"as sent, for the coding is unknown", small, "HTTP/1.1 200 OK\r\nContent-Encoding: exi\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000), 100, 200000, 200000, message.BodyTruncated | message.BadEncoding},
+		{"as sent, for it is no gzip", small, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2000\r\n\r\n" + strings.Repeat("x", 2000), 100, 2000, 2000, message.BodyTruncated | message.BadEncoding},
 		{"no bodies", none, sized("HTTP/1.1 200 OK\r\n", 1000), 0, 1000, 1000, message.BodyTruncated},
 		{"no bodies, gzip", none, packed(t, "gzip", strings.Repeat("x", 1000)), 0, -1, -2, message.BodyTruncated},
 		{"no bodies, none there", none, sized("HTTP/1.1 200 OK\r\n", 0), 0, 0, 0, 0},
@@ -52,6 +55,26 @@ func TestBodyLimit(t *testing.T) {
 		m := answer(t, c.cfg, c.data)
 		if len(m.Body) != c.kept || m.Size != c.size || c.wire != -2 && m.WireSize != c.wire || m.Marks != c.marks {
 			t.Errorf("%s: kept %d, size %d, wire %d, marks %v", c.name, len(m.Body), m.Size, m.WireSize, m.Marks.Names(nil))
+		}
+	}
+}
+
+// TestCutCoding cuts packed bodies: what came is decompressed as far as it goes.
+func TestCutCoding(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var text strings.Builder
+	for text.Len() < 300_000 {
+		fmt.Fprintf(&text, "%d words ", r.IntN(1_000_000))
+	}
+	plain := text.String()
+	for _, how := range []string{"gzip", "br", "zstd"} {
+		data := packed(t, how, plain)
+		m := answer(t, DefaultConfig(), data[:len(data)*3/4])
+		if m.Marks != message.CutEnd || m.Size != -1 || !strings.HasPrefix(plain, string(m.Body)) {
+			t.Errorf("%s: %d bytes, size %d, %v", how, len(m.Body), m.Size, m.Marks.Names(nil))
+		}
+		if len(m.Body) < len(plain)/4 {
+			t.Errorf("%s: only %d bytes", how, len(m.Body))
 		}
 	}
 }
