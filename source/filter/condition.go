@@ -89,6 +89,8 @@ func (c fixed) emit(_ *graph, t, f *block) *block {
 }
 
 func (c anyOf) emit(g *graph, t, f *block) *block {
+	// Members are made from the last to the first, and a member's blocks lead
+	// only to t, to the next member, and to each other.
 	for i := len(c) - 1; i >= 0; i-- {
 		first := len(g.blocks)
 		entry := c[i].emit(g, t, f)

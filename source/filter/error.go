@@ -19,6 +19,8 @@ type Error struct {
 	Want   string // what was expected there; may be empty
 	Hint   string // what was probably meant; may be empty
 	Err    error  // ErrRejectsAll or nil
+
+	in *Expression // the member of a union that has the fault
 }
 
 // Error returns the fault on one line.

@@ -13,6 +13,7 @@ package filter
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/net/bpf"
 )
@@ -49,14 +50,21 @@ func (e *Expression) String() string { return e.text }
 // and a packet too short for a field of one is still looked at by the others.
 // The union of no members rejects every packet.
 func Union(members ...*Expression) *Expression {
-	u := &Expression{root: &eitherNode{members}}
+	return &Expression{joined(members, " or "), &eitherNode{members}}
+}
+
+// Intersection returns the expression that accepts what all of members accept.
+// Each keeps its own meaning, as in Union.
+func Intersection(members ...*Expression) *Expression {
+	return &Expression{joined(members, " and "), &everyoneNode{members}}
+}
+
+func joined(members []*Expression, by string) string {
+	text := make([]string, len(members))
 	for i, m := range members {
-		if i > 0 {
-			u.text += " or "
-		}
-		u.text += "(" + m.text + ")"
+		text[i] = "(" + m.text + ")"
 	}
-	return u
+	return strings.Join(text, by)
 }
 
 // Options say where a program will run. The zero value is right for frames in
@@ -89,6 +97,9 @@ func (e *Expression) Compile(link uint32, o Options) ([]bpf.RawInstruction, erro
 	p, fault := e.compile(link, o)
 	if fault != nil {
 		fault.Expr = e.text
+		if fault.in != nil { // the offset counts from there
+			fault.Expr = fault.in.text
+		}
 		return nil, fault
 	}
 	return p, nil

@@ -59,23 +59,11 @@ func (g *generator) hold() {
 }
 
 func (g *generator) expression(n node, link uint32) condition {
-	if u, ok := n.(*eitherNode); ok {
-		var c anyOf
-		for _, m := range u.members {
-			part := &generator{options: g.options}
-			c = append(c, part.expression(m.root, link))
-			if part.err != nil {
-				if g.err == nil {
-					g.err = part.err
-					g.err.Hint = "in " + quote(m.text)
-				}
-				return fixed(false)
-			}
-		}
-		if len(c) == 0 {
-			return fixed(false)
-		}
-		return c
+	switch n := n.(type) {
+	case *eitherNode:
+		return anyOf(g.members(n.members, link))
+	case *everyoneNode:
+		return all(fixed(true), g.members(n.members, link)...)
 	}
 	l, err := layoutOf(link)
 	if err != nil {
@@ -92,8 +80,36 @@ func (g *generator) expression(n node, link uint32) condition {
 	return c
 }
 
+// members translates whole expressions, each with offsets of its own.
+func (g *generator) members(members []*Expression, link uint32) []condition {
+	var out []condition
+	for _, m := range members {
+		part := &generator{options: g.options}
+		c := part.expression(m.root, link)
+		if part.used != 0 { // what another member left there is no offset of this one
+			clear := step{{opLdImm, 0}}
+			for w := range uint32(guardWord) {
+				if part.used&(1<<w) != 0 {
+					clear = append(clear, ins{opSt, w})
+				}
+			}
+			c = both{clear, c}
+		}
+		out = append(out, c)
+		if part.err != nil && g.err == nil {
+			g.err = part.err
+			if g.err.in == nil {
+				g.err.in = m
+			}
+		}
+	}
+	return out
+}
+
 func (g *generator) node(n node) condition {
 	switch n := n.(type) {
+	case *innermostNode:
+		return g.innermost(n)
 	case everyNode:
 		return fixed(true)
 	case *andNode:

@@ -5,7 +5,7 @@ import "encoding/binary"
 // place is what is known where a block begins.
 type place struct {
 	registers
-	facts *fact
+	knowledge
 }
 
 // optimise shortens the program without changing any verdict: a test whose
@@ -54,6 +54,10 @@ func merge(entry *block) *block {
 		key = binary.BigEndian.AppendUint32(key, b.k)
 		if !b.isReturn() {
 			b.jt, b.jf = to[b.jt], to[b.jf]
+			if b.jt == b.jf && b.jt.isReturn() && b.jt.k == 0 {
+				to[b] = b.jt // what it could fail to load means reject too
+				continue
+			}
 			key = binary.BigEndian.AppendUint32(key, uint32(number[b.jt]))
 			key = binary.BigEndian.AppendUint32(key, uint32(number[b.jf]))
 		}
@@ -80,12 +84,12 @@ func thread(entry *block) (*block, bool) {
 			continue
 		}
 		for _, in := range b.ins {
-			if v := vs.apply(&p.registers, in); v >= 0 && !p.facts.wasMade(v) {
-				p.facts = p.facts.add(fact{value: v, made: true})
+			if v := vs.apply(&p.registers, in); v >= 0 && !p.wasMade(v) {
+				p.made(v)
 			}
 		}
 		if b.jt != b.jf {
-			if out, ok := p.facts.decide(vs, b.op&^withX, p.a, operand(vs, b, p)); ok {
+			if out, ok := p.decide(vs, b.op&^withX, p.a, operand(vs, b, p)); ok {
 				if changed = true; out {
 					b.jf = b.jt
 				} else {
@@ -102,8 +106,8 @@ func thread(entry *block) (*block, bool) {
 		}
 		op, x := b.op&^withX, operand(vs, b, p)
 		yes, no := *p, *p
-		yes.facts = p.facts.learn(vs, op, p.a, x, true)
-		no.facts = p.facts.learn(vs, op, p.a, x, false)
+		yes.knowledge = p.learn(vs, op, p.a, x, true)
+		no.knowledge = p.learn(vs, op, p.a, x, false)
 		b.jt = follow(vs, &yes, b.jt, &changed)
 		b.jf = follow(vs, &no, b.jf, &changed)
 		meet(vs, at, b.jt, yes)
@@ -140,7 +144,7 @@ func follow(vs *values, p *place, to *block, changed *bool) *block {
 		r := p.registers
 		for _, in := range to.ins {
 			v := vs.apply(&r, in)
-			if v >= 0 && !p.facts.wasMade(v) {
+			if v >= 0 && !p.wasMade(v) {
 				return to
 			}
 		}
@@ -149,7 +153,7 @@ func follow(vs *values, p *place, to *block, changed *bool) *block {
 		}
 		next := to.jt
 		if to.jt != to.jf {
-			out, ok := p.facts.decide(vs, to.op&^withX, r.a, operand(vs, to, &place{registers: r}))
+			out, ok := p.decide(vs, to.op&^withX, r.a, operand(vs, to, &place{registers: r}))
 			if !ok {
 				return to
 			}
@@ -170,7 +174,7 @@ func meet(vs *values, at map[*block]*place, b *block, p place) {
 		at[b] = &p
 		return
 	}
-	q.facts = q.facts.common(p.facts)
+	q.facts, q.outcomes = q.facts.common(p.facts), q.outcomes.common(p.outcomes)
 	join := func(v *value, w value, i uint32) {
 		if *v != w {
 			*v = vs.of(term{op: termMerge, a: value(b.id), k: i})

@@ -31,7 +31,8 @@ type parser struct {
 	lex   lexer
 	tok   token
 	ahead token
-	prev  int // end of the last token taken
+	prev  int   // end of the last token taken
+	name  token // the last name that nothing but an inherited qualifier explains
 	depth int
 	err   *Error
 }
@@ -90,6 +91,12 @@ func (p *parser) unexpected(want string) {
 		return
 	}
 	if p.err != nil {
+		return
+	}
+	if w := nearest(p.name.text, keywordNames()); p.name.end == p.prev && p.prev > 0 && w != "" {
+		// Two names side by side: the first was to be a keyword.
+		p.fail(span{p.name.off, p.name.end}, want, "unexpected %q", p.name.text)
+		p.err.Hint = "did you mean " + quote(w) + "?"
 		return
 	}
 	p.fail(s, want, "unexpected %q", p.lex.src[s.off:s.end])
@@ -216,6 +223,9 @@ func (p *parser) operand(q qualifiers) part {
 	s := span{t.off, t.end}
 	switch t.kind {
 	case kName, kIPv4, kIPv6, kMAC, kARCNET:
+		if t.kind == kName {
+			p.name = t
+		}
 		return part{class: cID, node: p.id(q), q: q, span: s}
 	case kNumber:
 		p.take()

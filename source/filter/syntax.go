@@ -51,6 +51,9 @@ type (
 	// eitherNode is a union of whole expressions, each with offsets of its own.
 	eitherNode struct{ members []*Expression }
 
+	// everyoneNode is an intersection of such.
+	everyoneNode struct{ members []*Expression }
+
 	// everyNode is the empty expression.
 	everyNode struct{}
 )

@@ -118,7 +118,7 @@ type fact struct {
 	value  value
 	made   bool // the value was made without failing
 	lo, hi uint32
-	test   *testKey // or: this test came out so
+	test   testKey // or: this test came out so
 	came   bool
 }
 
@@ -152,8 +152,19 @@ func (f *fact) add(n fact) *fact {
 	return &n
 }
 
-func (f *fact) wasMade(v value) bool {
-	for n := 0; f != nil && n < lookBack; f, n = f.up, n+1 {
+// knowledge is what is known on the way to a block. The outcomes of tests are
+// many in a long expression, and stand apart so that the rest is found soon.
+type knowledge struct {
+	facts    *fact // values made, and bounds of values
+	outcomes *fact
+}
+
+func (k *knowledge) made(v value) {
+	k.facts = k.facts.add(fact{value: v, made: true})
+}
+
+func (k knowledge) wasMade(v value) bool {
+	for f, n := k.facts, 0; f != nil && n < lookBack; f, n = f.up, n+1 {
 		if f.made && f.value == v {
 			return true
 		}
@@ -161,9 +172,9 @@ func (f *fact) wasMade(v value) bool {
 	return false
 }
 
-func (f *fact) outcome(k testKey) (out, ok bool) {
-	for n := 0; f != nil && n < lookBack; f, n = f.up, n+1 {
-		if f.test != nil && *f.test == k {
+func (k knowledge) outcome(t testKey) (out, ok bool) {
+	for f, n := k.outcomes, 0; f != nil && n < lookBack; f, n = f.up, n+1 {
+		if f.test == t {
 			return f.came, true
 		}
 	}
@@ -171,9 +182,9 @@ func (f *fact) outcome(k testKey) (out, ok bool) {
 }
 
 // bounds returns the least and the greatest that v can be.
-func (f *fact) bounds(vs *values, v value) (lo, hi uint32) {
-	for n := 0; f != nil && n < lookBack; f, n = f.up, n+1 {
-		if f.test == nil && !f.made && f.value == v {
+func (k knowledge) bounds(vs *values, v value) (lo, hi uint32) {
+	for f, n := k.facts, 0; f != nil && n < lookBack; f, n = f.up, n+1 {
+		if !f.made && f.value == v {
 			return f.lo, f.hi
 		}
 	}
@@ -190,57 +201,59 @@ func (f *fact) bounds(vs *values, v value) (lo, hi uint32) {
 }
 
 // decide says how a branch comes out, if that is known.
-func (f *fact) decide(vs *values, op uint16, a, x value) (out, ok bool) {
-	if k, isConst := vs.isConst(x); isConst {
+func (k knowledge) decide(vs *values, op uint16, a, x value) (out, ok bool) {
+	if n, isConst := vs.isConst(x); isConst {
 		if op == opJset {
-			if n, isConst := vs.isConst(a); isConst {
-				return n&k != 0, true
+			if m, isConst := vs.isConst(a); isConst {
+				return m&n != 0, true
 			}
-			out, ok = f.decide(vs, opJeq, vs.of(term{op: opAlu | aluAnd, a: a, k: k}), vs.constant(0))
+			out, ok = k.decide(vs, opJeq, vs.of(term{op: opAlu | aluAnd, a: a, k: n}), vs.constant(0))
 			return !out, ok
 		}
-		lo, hi := f.bounds(vs, a)
+		lo, hi := k.bounds(vs, a)
 		switch {
-		case op == opJeq && (k < lo || k > hi), op == opJgt && hi <= k, op == opJge && hi < k:
+		case op == opJeq && (n < lo || n > hi), op == opJgt && hi <= n, op == opJge && hi < n:
 			return false, true
-		case op == opJeq && lo == hi, op == opJgt && lo > k, op == opJge && lo >= k:
+		case op == opJeq && lo == hi, op == opJgt && lo > n, op == opJge && lo >= n:
 			return true, true
 		}
 	}
 	if a == x {
 		return op != opJgt, op == opJeq || op == opJge || op == opJgt
 	}
-	return f.outcome(testKey{op, a, x})
+	return k.outcome(testKey{op, a, x})
 }
 
-// learn adds what the outcome of a branch tells.
-func (f *fact) learn(vs *values, op uint16, a, x value, out bool) *fact {
-	k, isConst := vs.isConst(x)
+// learn returns k with what the outcome of a branch tells.
+func (k knowledge) learn(vs *values, op uint16, a, x value, out bool) knowledge {
+	n, isConst := vs.isConst(x)
 	if isConst && op == opJset {
-		return f.learn(vs, opJeq, vs.of(term{op: opAlu | aluAnd, a: a, k: k}), vs.constant(0), !out)
+		return k.learn(vs, opJeq, vs.of(term{op: opAlu | aluAnd, a: a, k: n}), vs.constant(0), !out)
 	}
 	if isConst {
-		lo, hi := f.bounds(vs, a)
+		lo, hi := k.bounds(vs, a)
 		l, h := lo, hi
 		switch {
 		case op == opJeq && out:
-			l, h = k, k
-		case op == opJeq && k == lo:
+			l, h = n, n
+		case op == opJeq && n == lo:
 			l++
-		case op == opJeq && k == hi:
+		case op == opJeq && n == hi:
 			h--
 		case op == opJgt && out:
-			l = max(l, k+1)
+			l = max(l, n+1)
 		case op == opJgt:
-			h = min(h, k)
+			h = min(h, n)
 		case op == opJge && out:
-			l = max(l, k)
+			l = max(l, n)
 		case op == opJge:
-			h = min(h, k-1)
+			h = min(h, n-1)
 		}
 		if l != lo || h != hi {
-			f = f.add(fact{value: a, lo: l, hi: h})
+			k.facts = k.facts.add(fact{value: a, lo: l, hi: h})
+			return k
 		}
 	}
-	return f.add(fact{test: &testKey{op, a, x}, came: out})
+	k.outcomes = k.outcomes.add(fact{test: testKey{op, a, x}, came: out})
+	return k
 }
