@@ -2,12 +2,14 @@ package filter
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // TestTcpdumpReadsTheSamePackets lets tcpdump itself filter a file: the other
@@ -33,10 +35,12 @@ func TestTcpdumpReadsTheSamePackets(t *testing.T) {
 		if err := os.WriteFile(path, file, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		for _, expr := range []string{"tcp port 80", "host 10.0.0.1", "ip6 or arp", "less 60", "len % 7 = 3", "tcp[13] & 2 != 0 or udp", "not ip", "ip6 protochain 6",
-			"ip[2:2] > len", "greater 70 and ip"} {
+		for _, expr := range []string{"tcp port 80", "host 10.0.0.1", "ip6 or arp", "less 60", "len % 7 = 3", "tcp[13] & 2 != 0 or udp", "not ip", "ip[2:2] > len",
+			"greater 70 and ip"} { // no protochain: some of these packets keep tcpdump busy for good
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
 			var out, stderr bytes.Buffer
-			cmd := exec.Command(l.tcpdump, "-O", "-r", path, "-w", "-", expr)
+			cmd := exec.CommandContext(ctx, l.tcpdump, "-O", "-r", path, "-w", "-", expr)
 			cmd.Stdout, cmd.Stderr = &out, &stderr
 			if err := cmd.Run(); err != nil {
 				t.Fatalf("%v: %s", err, stderr.String())
