@@ -13,7 +13,7 @@ LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 STRICT  := $(if $(CI),-strict -allow .ci/allowed-skips)
 
-.PHONY: build demo test race cross fuzz bench soak lint docs release setup clean
+.PHONY: build demo test race cross libpcap fuzz bench soak lint docs release setup clean
 
 build: ## bin/passiflow, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/passiflow ./cmd/passiflow
@@ -36,6 +36,11 @@ cross: ## compile and vet for the other platforms
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) vet ./...; \
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/passiflow; \
 	done
+
+libpcap: ## vet and test the build with libpcap, where its headers are
+	@if echo '#include <pcap/pcap.h>' | $${CC:-cc} -E - >/dev/null 2>&1; then \
+		CGO_ENABLED=1 $(GO) vet -tags libpcap ./... && CGO_ENABLED=1 $(GO) test -tags libpcap ./source/libpcap; \
+	else echo "the headers of libpcap are missing (libpcap-dev): not built"; fi
 
 fuzz: ## each fuzz target for FUZZTIME
 	@for d in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \

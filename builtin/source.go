@@ -22,13 +22,6 @@ type LiveOptions struct {
 	Log         *slog.Logger
 }
 
-// one says that there is one source where more workers were asked for.
-func (o *LiveOptions) one() {
-	if o.Workers > 1 && o.Log != nil {
-		o.Log.Warn("live capture here has one worker; several need AF_PACKET, which is Linux", "asked", o.Workers)
-	}
-}
-
 // FileOptions say which capture files to read.
 type FileOptions struct {
 	Paths  []string // "-" is standard input
