@@ -29,7 +29,7 @@ func main() {
 	flag.DurationVar(&s.span, "for", 10*time.Minute, "length of the run")
 	flag.IntVar(&s.clients, "clients", 16, "connections at a time")
 	flag.DurationVar(&s.pause, "pause", 5*time.Millisecond, "pause of each client between requests")
-	flag.Int64Var(&s.limit, "limit", 64, "most resident memory, in MB")
+	flag.Int64Var(&s.limit, "limit", 96, "most resident memory, in MB; 32 of them are the packet ring")
 	flag.Parse()
 	if err := s.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
