@@ -88,7 +88,7 @@ type budget struct {
 }
 
 // flowBytes is about what one conversation takes without what it holds.
-const flowBytes = 1 << 10
+const flowBytes = 1536
 
 // split gives half of the budget to unfinished messages, a quarter to
 // conversations, and an eighth each to packets out of order and to the queue.

@@ -90,7 +90,7 @@ const (
 func DefaultConfig() Config {
 	return Config{
 		Capture: Capture{Snaplen: 262144, Buffer: 32 << 20, Workers: 1},
-		Flow:    Flow{Overlap: "first", Sample: 1, Memory: 256 << 20},
+		Flow:    Flow{Overlap: "first", Sample: 1, Memory: 512 << 20},
 		HTTP:    HTTP{BodyLimit: 1 << 20, AnswerWait: 30 * time.Second},
 		Output:  Output{Format: Auto, Unit: "exchange", Color: Auto},
 		Run:     Run{ShutdownGrace: 10 * time.Second, Silence: 30 * time.Second},
