@@ -37,7 +37,7 @@ cross: ## compile and vet for the other platforms
 		GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/passiflow; \
 	done
 
-libpcap: ## vet and test the build with libpcap, where its headers are
+libpcap: setup ## vet and test the build with libpcap, where its headers are
 	@if echo '#include <pcap/pcap.h>' | $${CC:-cc} -E - >/dev/null 2>&1; then \
 		CGO_ENABLED=1 $(GO) vet -tags libpcap ./... && CGO_ENABLED=1 $(GO) test -tags libpcap ./source/libpcap; \
 	else echo "the headers of libpcap are missing (libpcap-dev): not built"; fi
