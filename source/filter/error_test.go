@@ -13,7 +13,7 @@ func TestErrorsSayWhere(t *testing.T) {
 	}{
 		{"tcp prot 80", 4, `did you mean "port"?`},
 		{"tcp port 80 and hots 10.0.0.1", 16, `did you mean "host"?`},
-		{"tcp port 80 andd ip", 12, `did you mean "and"?`},
+		{"tcp port 80 adn ip", 12, `did you mean "and"?`},
 		{"port htttp", 5, `did you mean "http"?`},
 		{"ip proto tpc", 9, `did you mean "tcp"?`},
 		{"ip proto tcp", 9, `a name that is also a keyword needs a backslash: "\tcp"`},

@@ -87,13 +87,13 @@ func (g *generator) members(members []*Expression, link uint32) []condition {
 		part := &generator{options: g.options}
 		c := part.expression(m.root, link)
 		if part.used != 0 { // what another member left there is no offset of this one
-			clear := step{{opLdImm, 0}}
+			zero := step{{opLdImm, 0}}
 			for w := range uint32(guardWord) {
 				if part.used&(1<<w) != 0 {
-					clear = append(clear, ins{opSt, w})
+					zero = append(zero, ins{opSt, w})
 				}
 			}
-			c = both{clear, c}
+			c = both{zero, c}
 		}
 		out = append(out, c)
 		if part.err != nil && g.err == nil {

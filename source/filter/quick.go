@@ -102,8 +102,8 @@ func quicken(code []bpf.RawInstruction) []quick {
 func (f *frame) run(code []quick) uint32 {
 	var a, x uint32
 	var mem [16]uint32
-	data, plain, ok := f.data, f.plain, true
-	var yes bool
+	data, plain := f.data, f.plain
+	var yes, ok bool
 	for pc := uint32(0); ; {
 		in := &code[pc]
 		k := in.k
