@@ -52,8 +52,8 @@ func links() []packet.Link {
 }
 
 // device returns the program for a live device of this link type.
-func (f *Filter) device(l packet.Link, o filter.Options) ([]bpf.RawInstruction, error) {
-	code, err := f.expression.Compile(uint32(l), o)
+func device(e *filter.Expression, l packet.Link, o filter.Options) ([]bpf.RawInstruction, error) {
+	code, err := e.Compile(uint32(l), o)
 	if errors.Is(err, filter.ErrRejectsAll) {
 		return []bpf.RawInstruction{{Op: 0x06}}, nil // return 0: a device of another kind may match
 	}
@@ -62,13 +62,25 @@ func (f *Filter) device(l packet.Link, o filter.Options) ([]bpf.RawInstruction, 
 
 // program returns what a device of this link type filters with, where live says
 // whether a VLAN tag comes beside the frame, as it does on Linux. It is nil
-// without a filter.
+// without a filter and ports.
 func (o *LiveOptions) program(live bool) func(packet.Link) ([]bpf.RawInstruction, error) {
-	if o.Filter == nil {
+	var all []*filter.Expression
+	if o.Filter != nil {
+		all = append(all, o.Filter.expression)
+	}
+	if len(o.Ports) > 0 {
+		all = append(all, filter.Ports(o.Ports, nil))
+	}
+	if len(all) == 0 {
 		return nil
 	}
 	return func(l packet.Link) ([]bpf.RawInstruction, error) {
-		return o.Filter.device(l, filter.Options{Live: live, Snaplen: uint32(o.Snaplen)})
+		to := filter.Options{Live: live, Snaplen: uint32(o.Snaplen)}
+		code, err := device(filter.Intersection(all...), l, to)
+		if err != nil && len(all) == 2 { // too long together: the ports are looked at again anyway
+			return device(all[0], l, to)
+		}
+		return code, err
 	}
 }
 

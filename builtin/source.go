@@ -6,6 +6,7 @@ import (
 
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/source"
+	"github.com/passiflow/passiflow/source/filter"
 	"github.com/passiflow/passiflow/source/pcapfile"
 	"github.com/passiflow/passiflow/source/tunnel"
 )
@@ -19,6 +20,7 @@ type LiveOptions struct {
 	Snaplen     int // bytes
 	Buffer      int // bytes of kernel memory for each worker
 	Filter      *Filter
+	Ports       []filter.Range // innermost; the source may let more through. None: all
 	Log         *slog.Logger
 }
 

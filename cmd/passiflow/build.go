@@ -14,6 +14,7 @@ import (
 	"github.com/passiflow/passiflow/protocol"
 	"github.com/passiflow/passiflow/rule"
 	"github.com/passiflow/passiflow/source"
+	"github.com/passiflow/passiflow/source/filter"
 )
 
 // maxExpression bounds a filter expression read from a file, in bytes.
@@ -118,12 +119,19 @@ func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logg
 	}
 	all, err = builtin.Live(builtin.LiveOptions{
 		Interfaces: in.Interfaces, Wait: in.Wait, Promiscuous: in.Promiscuous, Workers: in.Workers,
-		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Log: log,
+		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Ports: portRanges(in), Log: log,
 	})
 	if err != nil {
 		return nil, true, &exit{exitRefused, err}
 	}
 	return all, true, nil
+}
+
+func portRanges(in *config.Capture) (all []filter.Range) {
+	for _, r := range in.Ports {
+		all = append(all, filter.Range{First: uint16(r.From), Last: uint16(r.To)})
+	}
+	return all
 }
 
 // openTunnels opens every address, once for each worker.

@@ -59,11 +59,12 @@ func startTo(t *testing.T, w io.Writer, ready string, args ...string) *program {
 	is := make(chan struct{})
 	go func() {
 		defer close(p.closed)
+		told := false
 		for s := bufio.NewScanner(words); s.Scan(); {
 			p.words.WriteString(s.Text() + "\n")
-			if is != nil && strings.Contains(s.Text(), ready) {
+			if !told && strings.Contains(s.Text(), ready) {
 				close(is)
-				is = nil
+				told = true
 			}
 		}
 	}()

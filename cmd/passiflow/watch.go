@@ -94,6 +94,7 @@ func causes(c *config.Config, names []string, st *passiflow.Stats) []string {
 		add(len(names) > 0, "no packet came on %v: is the interface up, and is it the right one (passiflow interfaces)?", names)
 		add(len(names) == 0, "no packet came: the interface does not exist yet")
 		add(filtered, "the filter lets nothing through: try without it")
+		add(len(c.Capture.Ports) > 0, "no packet has one of the ports %v", c.Capture.Ports)
 	case w.Filtered == w.Packets:
 		add(true, "the filter refused all %d packets: try without it", w.Packets)
 	case parsed == 0:
