@@ -137,3 +137,43 @@ func (c *comparison) compare(t *testing.T, expr string) {
 		}
 	}
 }
+
+// TestRefusalsAreLibpcaps compares what is wrong: primitives made without care,
+// and right expressions with a word left out, doubled or moved.
+func TestRefusalsAreLibpcaps(t *testing.T) {
+	for _, link := range []uint32{linkEthernet, linkSLL, linkRaw, linkPPP} {
+		t.Run(fmt.Sprint(link), func(t *testing.T) {
+			t.Parallel()
+			l := newLibpcap(t, link)
+			seed := uint64(link) + 50
+			if s := os.Getenv("PASSIFLOW_FILTER_SEED"); s != "" {
+				v, _ := strconv.ParseUint(s, 10, 64)
+				seed += v * 1000
+			}
+			r := rand.New(rand.NewPCG(seed, 3))
+			packets := make([][]byte, 100)
+			for i := range packets {
+				packets[i] = crafter{r}.frame(link)
+			}
+			c, w := comparison{libpcap: l, link: link, packets: packets}, writer{r, link}
+			for range rounds(t, 120) {
+				expr := w.anyTerm()
+				if w.one(2) {
+					words := strings.Fields(w.expr(2))
+					i, j := r.IntN(len(words)), r.IntN(len(words))
+					switch w.IntN(3) {
+					case 0:
+						words = append(words[:i], words[i+1:]...)
+					case 1:
+						words[i], words[j] = words[j], words[i]
+					case 2:
+						words[i] += " " + words[j]
+					}
+					expr = strings.Join(words, " ")
+				}
+				c.compare(t, expr)
+			}
+			t.Logf("%d expressions, %d refused by both", c.expressions, c.refused)
+		})
+	}
+}
