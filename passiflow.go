@@ -41,7 +41,11 @@ func New(cfg Config) (*Passiflow, error) {
 	}
 	p := &Passiflow{cfg: cfg}
 	p.cfg.Flow.Ports = cfg.Ports
-	p.cfg.Flow.Datagrams = cfg.wants(UnitFlow)
+	if cfg.wants(UnitFlow) {
+		// Every packet belongs to one, and a late one to that which ended.
+		p.cfg.Flow.Datagrams, p.cfg.Flow.Resets = true, true
+		p.cfg.Flow.Remember = max(p.cfg.Flow.Remember, p.cfg.Flow.RememberVain)
+	}
 	p.cfg.Core.Exchanges, p.cfg.Core.Messages = cfg.wants(UnitExchange), cfg.wants(UnitMessage)
 	sources := cfg.Sources
 	if len(sources) == 1 && cfg.Workers > 1 {

@@ -1,6 +1,10 @@
 package flow
 
-import "github.com/passiflow/passiflow/packet"
+import (
+	"time"
+
+	"github.com/passiflow/passiflow/packet"
+)
 
 // admit opens a conversation for a packet that belongs to none, or counts why
 // not.
@@ -11,7 +15,7 @@ func (t *Table) admit(p *packet.Packet) (*conn, Side) {
 		t.stats.Unsampled += n
 		t.stats.UnsampledPackets++
 		return nil, 0
-	case p.TCP.Flags&packet.RST != 0:
+	case p.TCP.Flags&packet.RST != 0 && !t.cfg.Resets:
 		// Nothing follows a RST that belongs to nothing.
 		t.stats.AfterReset += n
 		return nil, 0
@@ -56,7 +60,7 @@ func (c *conn) copied(p *packet.Packet) bool {
 	}
 	from := c.side(p)
 	h, peer := &c.half[from], &c.half[from.Peer()]
-	if d := p.Time.Sub(c.last); d > 1e9 || d < -1e9 || !h.known || h.packets == 0 || c.state == closed {
+	if d := p.Time.Sub(c.last); d > 1e9 || d < -1e9 || !h.known || h.packets == 0 || c.state.over() {
 		return false
 	}
 	if p.TCP.Flags&packet.SYN != 0 {
@@ -110,7 +114,7 @@ func (t *Table) reuse(c *conn, from Side, p *packet.Packet) (*conn, Side) {
 	if c.again && p.Time.Sub(c.againAt) > t.cfg.HalfOpen {
 		c.again = false
 	}
-	over := c.state == closed || c.state == dying || h.fin != none && peer.fin != none
+	over := c.state.over() || c.state == dying || h.fin != none && peer.fin != none
 	fresh, doubted := false, false
 	switch {
 	case flags&packet.SYN == 0:
@@ -120,8 +124,13 @@ func (t *Table) reuse(c *conn, from Side, p *packet.Packet) (*conn, Side) {
 		fresh, doubted = true, true
 	case !h.known || h.startsAt(isn+1):
 		// The same SYN again, or the first of this side. After a RST that
-		// answered it, it is another attempt.
-		fresh = c.state == dying && h.fresh() && peer.fresh() && flags&packet.ACK == 0
+		// answered it, it is another attempt; after a good end, somebody replays.
+		fresh = flags&packet.ACK == 0 && (c.state == dying && h.fresh() && peer.fresh() ||
+			c.state == closed && c.settled() && p.Time.Sub(c.last) > replayAfter)
+	case c.state == dying && c.answers(h, peer, p):
+		// The RST before the answer to the SYN was not the peer's.
+		h.fin, h.finAck = none, none
+		t.become(c, live)
 	case over:
 		fresh = true
 	case h.mid && c.precedes(h, peer, p):
@@ -130,7 +139,7 @@ func (t *Table) reuse(c *conn, from Side, p *packet.Packet) (*conn, Side) {
 	case flags&packet.ACK != 0:
 		// The answer to a SYN that was not seen; nothing confirms it.
 	case c.state == halfOpen && h.fresh():
-		fresh = true
+		h.setBase(isn+1, false) // nobody answered: it asks again
 	default:
 		// A forged SYN must not end a living conversation: wait for an answer to it.
 		c.again, c.againFrom, c.againISN, c.againAt = true, from, isn, p.Time
@@ -160,6 +169,16 @@ func (t *Table) reuse(c *conn, from Side, p *packet.Packet) (*conn, Side) {
 		from = c.side(p)
 	}
 	return c, from
+}
+
+// replayAfter is how long after the end of a conversation its SYN, again, is
+// not a copy of the first that came late.
+const replayAfter = 100 * time.Millisecond
+
+// answers tells whether the SYN p answers that of side peer, after which nothing
+// was said.
+func (c *conn) answers(h, peer *half, p *packet.Packet) bool {
+	return p.TCP.Flags&packet.ACK != 0 && h.fresh() && peer.fresh() && peer.known && peer.startsAt(p.TCP.Ack)
 }
 
 // confirms tells whether p belongs to the conversation that the doubted SYN

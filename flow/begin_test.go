@@ -149,7 +149,6 @@ func TestReuse(t *testing.T) {
 		{"finished, SYN not seen", over, again[1:], []string{"c:ask s:answer c:$ s:$", "c:ASK s:ANSWER"}},
 		{"living, confirmed by the server", talk, again, []string{"c:ask s:answer", "c:ASK s:ANSWER"}},
 		{"living, confirmed by the client", talk, []seg{syn(c), said(c, 0, "ASK", 0), said(s, 0, "ANSWER", 3)}, []string{"c:ask s:answer", "c:ASK s:ANSWER"}},
-		{"half open, another attempt", []seg{syn(c)}, again, []string{"c:ASK s:ANSWER"}},
 		{"refused, another attempt", []seg{syn(c), {from: s, off: -5000, ack: 0, flags: packet.RST}}, again, []string{"c:ASK s:ANSWER"}},
 	}
 	for _, x := range tests {
@@ -194,6 +193,95 @@ func TestForgedSYN(t *testing.T) {
 		if len(s.ends) > 0 || len(s.tapes) != 1 {
 			t.Error("a conversation ended")
 		}
+	}
+}
+
+// TestAsksAgain holds that a client that nobody answered may begin anew with
+// another number, and that whichever of its attempts is answered counts.
+func TestAsksAgain(t *testing.T) {
+	for _, answered := range []int{0, 1, 2} {
+		s := newScene(t)
+		for i := range 3 {
+			s.isn = [2]uint32{uint32(i+1) * 0x30000000, 0x90000000}
+			s.send(syn(Client))
+		}
+		s.isn[Client] = uint32(answered+1) * 0x30000000
+		s.send(synAck(Server, 0), said(Client, 0, "ask", 0), said(Server, 0, "answer", 3), fin(Client, 3, 6), fin(Server, 6, 4), said(Client, 4, "", 7))
+		s.pass(3e9)
+		s.wantOrder(0, "c:ask s:answer c:$ s:$")
+		if len(s.ends) != 1 || s.ends[0].Packets != [2]uint64{6, 3} {
+			t.Errorf("attempt %d: %d summaries", answered, len(s.ends))
+		}
+		laws(t, s.table)
+	}
+}
+
+// TestForgedRefusal holds that a RST and a FIN before the answer to a SYN, sent
+// by somebody else, do not end what begins.
+func TestForgedRefusal(t *testing.T) {
+	s := newScene(t)
+	s.isn[Server] = 0
+	s.send(syn(Client), rst(Server, 0), fin(Server, 0, 0))
+	s.isn[Server] = 59247
+	s.send(synAck(Server, 0), said(Client, 0, "ask", 0), said(Server, 0, "answer", 3))
+	s.pass(60 * ms)
+	s.wantOrder(0, "c:ask s:answer")
+	if len(s.tapes) != 1 || len(s.ends) != 0 {
+		t.Errorf("%d conversations, %d ended", len(s.tapes), len(s.ends))
+	}
+	laws(t, s.table)
+}
+
+// TestVain holds that what is sent again and again to somebody who does not
+// answer any more belongs to the conversation that closed.
+func TestVain(t *testing.T) {
+	s := newScene(t)
+	s.handshake()
+	s.send(fin(Server, 0, 0), said(Client, 0, "ask", 1), fin(Client, 3, 1))
+	for after := packet.Time(300 * ms); after < 60e9; after *= 2 {
+		s.send(seg{from: Client, ack: 1, flags: packet.FIN, data: "ask", after: after})
+	}
+	s.wantClosed(0, "finished")
+	if len(s.tapes) != 1 || len(s.ends) != 0 {
+		t.Errorf("%d conversations, %d summaries", len(s.tapes), len(s.ends))
+	}
+	s.pass(125e9)
+	if len(s.ends) != 1 || s.ends[0].Bytes[Client] != 3*9 {
+		t.Errorf("%d summaries", len(s.ends))
+	}
+	laws(t, s.table)
+}
+
+// TestReplay holds that a conversation that is played again after its end is
+// another one, and that a copy of its SYN that came late is none.
+func TestReplay(t *testing.T) {
+	whole := []seg{syn(Client), synAck(Server, 0), said(Client, 0, "ask", 0), said(Server, 0, "answer", 3), fin(Client, 3, 6), fin(Server, 6, 4), said(Client, 4, "", 7)}
+	s := newScene(t)
+	s.send(whole...)
+	s.send(syn(Client), synAck(Server, 0))
+	if len(s.ends) != 0 {
+		t.Fatal("ended by a copy")
+	}
+	s.pass(200 * ms)
+	s.send(whole...)
+	if len(s.tapes) != 2 {
+		t.Fatalf("%d conversations", len(s.tapes))
+	}
+	s.wantOrder(1, "c:ask s:answer c:$ s:$")
+	laws(t, s.table)
+}
+
+// TestOnlyReset holds that a RST that belongs to nothing is a conversation only
+// where that is asked for.
+func TestOnlyReset(t *testing.T) {
+	for _, wanted := range []bool{false, true} {
+		s := newScene(t, func(c *Config) { c.Resets = wanted })
+		s.send(rst(Server, 0))
+		s.table.Close()
+		if n := len(s.ends); n == 1 != wanted || len(s.tapes) != 0 {
+			t.Errorf("wanted %v: %d summaries, %d conversations", wanted, n, len(s.tapes))
+		}
+		laws(t, s.table)
 	}
 }
 

@@ -44,8 +44,8 @@ func TestClose(t *testing.T) {
 		{"reset from the other side", []seg{ask, answer, rst(c, 3)}, 4e9, "c:ask s:answer", "finished"},
 		{"reset with data", []seg{ask, {from: s, ack: 3, flags: packet.RST, data: "Go away"}}, 4e9, "c:ask", "finished"},
 		{"reset before early bytes were due", []seg{ask, said(c, 5, "x", 0), rst(s, 0)}, 4e9, "c:ask c:[2]x", "finished"},
-		{"idle", []seg{ask}, 302e9, "c:ask", "idle"},
-		{"not yet idle", []seg{ask}, 299e9, "c:ask", "open"},
+		{"idle", []seg{ask}, 902e9, "c:ask", "idle"},
+		{"not yet idle", []seg{ask}, 899e9, "c:ask", "open"},
 	}
 	for _, x := range tests {
 		t.Run(x.name, func(t *testing.T) {
@@ -72,14 +72,14 @@ func TestClose(t *testing.T) {
 func TestSummary(t *testing.T) {
 	s := newScene(t, func(c *Config) { c.Digest = true })
 	s.handshake()
-	s.send(said(Client, 0, "ab", 0), said(Client, 0, "ab", 0), said(Client, 5, "c", 0), said(Server, 0, "xyz", 6), fin(Client, 6, 3), fin(Server, 3, 7))
+	s.send(said(Client, 0, "ab", 0), said(Client, 0, "ab", 0), said(Client, 5, "c", 0), said(Server, 0, "xyz", 6), fin(Client, 6, 3), fin(Server, 3, 7), said(Client, 7, "", 4))
 	s.pass(60 * ms)
 	s.pass(4e9)
 	if len(s.ends) != 1 {
 		t.Fatalf("%d summaries", len(s.ends))
 	}
 	x := s.ends[0]
-	if x.Reason != Finished || x.HalfOpen || x.Packets != [2]uint64{6, 3} || x.Bytes != [2]uint64{5, 3} || x.Delivered != [2]uint64{3, 3} || x.Lost != [2]uint64{3, 0} {
+	if x.Reason != Finished || x.HalfOpen || x.Packets != [2]uint64{7, 3} || x.Bytes != [2]uint64{5, 3} || x.Delivered != [2]uint64{3, 3} || x.Lost != [2]uint64{3, 0} {
 		t.Errorf("%+v", x)
 	}
 	if x.Flow.Client != alice || x.Flow.Server != bob || x.Flow != s.tape(0).flow {

@@ -19,9 +19,13 @@ const (
 	halfOpen state = iota // only one side was seen
 	live
 	dying  // a RST came; ends after Linger unless more data proves the RST wrong
-	closed // the stream was closed; kept for Linger to absorb late packets
+	closed // the stream was closed; kept to absorb late packets
+	vain   // closed, and what was said last is still not acknowledged
 	states
 )
+
+// over tells whether the stream was closed.
+func (s state) over() bool { return s >= closed }
 
 // half is one side of a conversation. What every packet needs is in the first
 // two cache lines.
@@ -135,6 +139,17 @@ func (h *half) setBase(seq uint32, mid bool) {
 	}
 	h.base = seq - uint32(h.next)
 	h.top, h.acked, h.first, h.waived = h.next, h.next, h.next, 0
+}
+
+// settled tells whether the end of both sides, where there was one, was
+// acknowledged: then nothing of it is sent again.
+func (c *conn) settled() bool {
+	for i := range c.half {
+		if h := &c.half[i]; h.fin != none && h.acked <= h.fin {
+			return false
+		}
+	}
+	return true
 }
 
 // fresh tells whether nothing of the side was delivered, lost or held.

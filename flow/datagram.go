@@ -11,8 +11,8 @@ func (t *Table) datagram(p *packet.Packet) {
 		return
 	}
 	c, from, _ := t.find(p)
-	if c != nil && p.Time-c.last >= t.wait[c.state] {
-		t.end(c, Idle, c.last+t.wait[c.state])
+	if c != nil && p.Time-c.last >= t.waits(c) {
+		t.end(c, Idle, c.last+t.waits(c))
 		c = nil
 	}
 	if c == nil {
@@ -24,12 +24,10 @@ func (t *Table) datagram(p *packet.Packet) {
 			t.shed()
 		}
 		c, from = t.begin(p)
+		t.become(c, live) // one side alone is no sign of anything
 	}
 	t.touch(c, p.Time)
 	h := &c.half[from]
-	if c.state == halfOpen && c.half[from.Peer()].packets > 0 {
-		t.become(c, live)
-	}
 	h.packets++
 	h.payload += n
 	h.delivered += n

@@ -15,7 +15,7 @@ func (t *Table) Close() {
 	t.expire(t.now)
 	for s := range t.lists {
 		for c := t.lists[s].head; c != nil; c = t.lists[s].head {
-			if until := c.last + t.wait[c.state]; until <= t.now {
+			if until := c.last + t.waits(c); until <= t.now {
 				t.end(c, Idle, until)
 			} else {
 				t.end(c, Stopped, t.now)
@@ -28,7 +28,7 @@ func (t *Table) Close() {
 func (t *Table) expire(now packet.Time) {
 	for len(t.timers) > 0 && t.timers[0].at <= now {
 		c := t.timers[0].c
-		if until := c.last + t.wait[c.state]; until <= now {
+		if until := c.last + t.waits(c); until <= now {
 			t.end(c, Idle, until)
 		} else {
 			t.catchUp(c, now)
@@ -46,6 +46,10 @@ func (t *Table) expire(now packet.Time) {
 func (t *Table) idle(now packet.Time) {
 	for s := range t.lists {
 		for c := t.lists[s].head; c != nil && now-c.moved >= t.wait[s]+1e9; c = t.lists[s].head {
+			if s == int(closed) && !c.settled() {
+				t.become(c, vain)
+				continue
+			}
 			t.end(c, Idle, c.last+t.wait[s])
 		}
 	}
@@ -54,10 +58,10 @@ func (t *Table) idle(now packet.Time) {
 // shed makes room for one conversation: one that is over first, then the
 // half-open, then the oldest idle.
 func (t *Table) shed() {
-	for _, s := range [...]state{closed, dying, halfOpen, live} {
+	for _, s := range [...]state{closed, vain, dying, halfOpen, live} {
 		if c := t.lists[s].head; c != nil {
 			switch s {
-			case closed, dying:
+			case closed, vain, dying:
 				t.end(c, Finished, c.last)
 			case halfOpen:
 				t.stats.EvictedHalfOpen++
@@ -110,12 +114,11 @@ func (t *Table) end(c *conn, r Reason, until packet.Time) {
 		t.catchUp(c, until)
 	}
 	t.flush(c)
-	half := c.state == halfOpen
-	if c.state != closed {
+	if !c.state.over() {
 		t.finish(c, r)
 	}
 	if t.done != nil {
-		s := &Summary{Flow: c.makeFlow(), End: c.last, Reason: c.why, HalfOpen: half, HasDigest: t.cfg.Digest}
+		s := &Summary{Flow: c.makeFlow(), End: c.last, Reason: c.why, HalfOpen: c.half[Client].packets == 0 || c.half[Server].packets == 0, HasDigest: t.cfg.Digest}
 		for i := range c.half {
 			h := &c.half[i]
 			s.Packets[i], s.Bytes[i], s.Delivered[i], s.Lost[i] = h.packets, h.payload, h.delivered, h.missing
@@ -126,8 +129,8 @@ func (t *Table) end(c *conn, r Reason, until packet.Time) {
 		t.done(s)
 	}
 	t.drop(c)
-	t.lists[closed].remove(c)
-	t.counts[closed]--
+	t.lists[c.state].remove(c)
+	t.counts[c.state]--
 	if t.spares < maxSpare {
 		c.flow, c.behind = nil, t.spare
 		t.spare = c

@@ -126,7 +126,7 @@ func (t *Table) advance(c *conn, now packet.Time) {
 		c.half[from.Peer()].waived = c.half[from].waitsFor()
 	}
 	switch {
-	case c.half[Client].ended && c.half[Server].ended && c.state != closed:
+	case c.half[Client].ended && c.half[Server].ended && !c.state.over():
 		t.finish(c, Finished)
 	case c.due != 0:
 		t.schedule(c)
@@ -236,7 +236,7 @@ func (t *Table) waitDue(peer *half, since packet.Time) packet.Time {
 // catchUp does what became due up to now, each at its own time, so that the
 // result does not depend on when it was looked at.
 func (t *Table) catchUp(c *conn, now packet.Time) {
-	for c.state != closed {
+	for !c.state.over() {
 		switch {
 		case c.wake != 0 && c.wake <= now && (c.due == 0 || c.wake <= c.due):
 			at := c.wake
@@ -257,7 +257,7 @@ func (t *Table) catchUp(c *conn, now packet.Time) {
 
 // flush delivers all that c holds, as if time went on without packets.
 func (t *Table) flush(c *conn) {
-	for c.due != 0 && c.state != closed {
+	for c.due != 0 && !c.state.over() {
 		at := c.due
 		if t.advance(c, at); c.due <= at {
 			c.due = 0

@@ -31,8 +31,8 @@ func (t *Table) Packet(p *packet.Packet) {
 	if c == nil && twin != nil && twin.copied(p) {
 		c, from = twin, twin.side(p)
 	}
-	if c != nil && p.Time-c.last >= t.wait[c.state] {
-		t.end(c, Idle, c.last+t.wait[c.state])
+	if c != nil && p.Time-c.last >= t.waits(c) {
+		t.end(c, Idle, c.last+t.waits(c))
 		c = nil
 	}
 	if c == nil {
@@ -58,19 +58,22 @@ func (t *Table) receive(c *conn, from Side, p *packet.Packet) {
 			return
 		}
 	}
-	if c.state == closed {
-		t.late(&c.half[from], p)
-		return
-	}
-	t.touch(c, p.Time)
 	h, peer := &c.half[from], &c.half[from.Peer()]
 	h.packets++
 	h.payload += uint64(len(p.Payload))
+	if c.state.over() {
+		t.late(c, from, p)
+		return
+	}
+	t.touch(c, p.Time)
 	if c.state == halfOpen && peer.packets > 0 {
 		t.become(c, live)
 	}
 	if flags&packet.SYN != 0 {
 		seq++
+		if flags&packet.ACK != 0 && h.packets == 1 && peer.known && peer.fresh() && peer.packets > 1 {
+			peer.setBase(p.TCP.Ack, peer.mid) // of several attempts this one is answered
+		}
 		t.syn(h, peer, seq)
 	} else if !h.known || h.packets == 1 || h.delivered+h.missing == 0 && h.cut() && !h.opening {
 		h.place(p)
@@ -286,7 +289,14 @@ func (h *half) step(acked, at uint64, now packet.Time) {
 func (h *half) starts(off uint64) { h.next, h.first = off, off }
 
 // late counts a packet of a conversation that is over.
-func (t *Table) late(h *half, p *packet.Packet) {
+func (t *Table) late(c *conn, from Side, p *packet.Packet) {
+	h, peer := &c.half[from], &c.half[from.Peer()]
+	if !c.settled() {
+		t.touch(c, p.Time) // it may go on for long
+	}
+	if p.TCP.Flags&packet.ACK != 0 && peer.fin != none && peer.offset(p.TCP.Ack) == int64(peer.fin)+1 {
+		peer.acked = peer.fin + 1
+	}
 	if n := uint64(len(p.Payload)); n > 0 {
 		if h.known && h.offset(p.TCP.Seq) < int64(h.next) {
 			t.stats.Duplicate += n

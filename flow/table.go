@@ -50,7 +50,8 @@ func NewTable(cfg Config, open func(*Flow) Stream, done func(*Summary)) *Table {
 		halfOpen: packet.Time(cfg.HalfOpen),
 		live:     packet.Time(cfg.IdleTimeout),
 		dying:    packet.Time(cfg.Linger),
-		closed:   packet.Time(cfg.Linger),
+		closed:   packet.Time(cfg.Remember),
+		vain:     packet.Time(cfg.RememberVain),
 	}
 	for _, p := range cfg.Ports {
 		t.ports[p>>3] |= 1 << (p & 7)
@@ -68,7 +69,16 @@ func NewTable(cfg Config, open func(*Flow) Stream, done func(*Summary)) *Table {
 func (t *Table) Stats() Stats { return t.stats }
 
 // Flows returns how many conversations the table holds.
-func (t *Table) Flows() int { return t.n - t.counts[closed] }
+func (t *Table) Flows() int { return t.n - t.counts[closed] - t.counts[vain] }
+
+// waits returns how long c stays without packets.
+func (t *Table) waits(c *conn) packet.Time {
+	s := c.state
+	if s == closed && !c.settled() {
+		s = vain
+	}
+	return t.wait[s]
+}
 
 // Pending returns the bytes held for want of earlier ones.
 func (t *Table) Pending() int { return t.bytes }

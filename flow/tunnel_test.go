@@ -38,7 +38,7 @@ func TestCopies(t *testing.T) {
 	if len(sc.tapes) != 1 || x.Copies != 13 || x.Duplicate != 0 || x.CopyPackets == 0 {
 		t.Errorf("%d conversations, %+v", len(sc.tapes), x)
 	}
-	if p := sc.ends[0].Packets; p != [2]uint64{5, 3} {
+	if p := sc.ends[0].Packets; p != [2]uint64{6, 3} {
 		t.Errorf("packets %v", p)
 	}
 
