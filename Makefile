@@ -51,7 +51,8 @@ fuzz: ## each fuzz target for FUZZTIME
 	done
 
 bench: build ## the walk's benchmarks, and whole runs beside the floor where PASSIFLOW_SHARED is set
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$($(GO) list ./... | grep -v test/e2e)
+	$(GO) test -run '^$$' -bench Live -benchtime 1x -timeout 60m ./test/e2e
 	$(GO) run ./test/bench -program bin/passiflow -scale $(BENCH_SCALE)
 
 soak: build ## SOAK of live load on loopback; memory and ledger are watched

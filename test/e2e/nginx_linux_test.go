@@ -24,7 +24,8 @@ http {
 	access_log off; client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
 	default_type text/plain; gzip on; gzip_min_length 1; gzip_types text/plain; client_max_body_size 8m;
 	server {
-		listen %[2]s:8080; root %[1]s/root; keepalive_requests 1000;
+		listen %[2]s:8080; root %[1]s/root; keepalive_requests 100000000; keepalive_timeout 600s;
+		location /v1/ { return 200 "%[3]s"; }
 		location = /created { return 201 "made\n"; }
 		location /proxy/ { proxy_pass http://127.0.0.1:8081/; proxy_buffering off; }
 	}
@@ -32,7 +33,7 @@ http {
 }`
 
 // serve runs nginx, in s or here, and returns when it listens.
-func serve(t *testing.T, s *netnstest.Space, address string) (root string) {
+func serve(t testing.TB, s *netnstest.Space, address string) (root string) {
 	t.Helper()
 	nginx, err := exec.LookPath("nginx")
 	if err != nil {
@@ -49,7 +50,7 @@ func serve(t *testing.T, s *netnstest.Space, address string) (root string) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, address), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, address, strings.Repeat("0123456789abcde ", 94)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := exec.Command(nginx, "-e", "stderr", "-p", dir, "-c", config)
