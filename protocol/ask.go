@@ -1,28 +1,40 @@
 package protocol
 
 import (
+	"slices"
+
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet"
 )
 
-// ask is a request on its way to its answer, or a gap between requests.
-type ask struct {
-	m       *message.Message
-	answer  *message.Message
-	interim []*message.Message
-	ack     uint64 // up to where its sender had received of the answering side when it began
-	gap            // where isGap is set
-	isGap   bool
-	turn    bool // what was lost before it had been answered when it was sent
-	done    bool // the request is complete
-	whole   bool // the answer is complete
-	told    bool // the request was handed on as a half
-	handed  bool // the exchange was handed on with an open answer
+// pairs is what a stream knows of who asked and who answered.
+type pairs struct {
+	queue     []*ask       // requests without an answer, and gaps between them
+	asking    *ask         // the request that is open
+	answering *ask         // the request whose answer is open; nil: unknown
+	replyWhy  message.Half // why the open answer has no request
+	sure      bool         // the next answer belongs to the first request of queue
+	pipelined bool         // the client was seen to send a request before the answer to the one before
+	newest    reply
+	spent     uint64 // offset behind the last answer that has its request
+	hidden    bool   // bytes of the answering side were lost since newest
+	doubt     bool   // requests may have been lost
+	trial     bool   // sure rests on turns taken after a gap: see trial.go
+	onTrial   []*message.Exchange
 }
 
-// open tells whether the answer has begun and is still to be handed on.
-func (a *ask) open() bool { return a != nil && a.answer != nil && !a.told && !a.handed && !a.whole }
+// ask is a request on its way to its answer, with the exchange it will be, or a
+// gap between requests.
+type ask struct {
+	message.Exchange
+	ack   uint64 // up to where its sender had received of the answering side when it began
+	gap   *gap
+	turn  bool // what was lost before it had been answered when it was sent
+	done  bool // the request is complete
+	whole bool // the answer is complete
+	told  bool // the request was handed on as a half
+}
 
 // reply is where the newest answer began.
 type reply struct {
@@ -30,9 +42,31 @@ type reply struct {
 	ack   uint64 // up to where the answering side had received
 }
 
+// meet takes the first chunk of a side.
+func (s *stream) meet(from flow.Side, c *flow.Chunk) {
+	switch {
+	case !c.Mid:
+	case from == flow.Client:
+		s.sure, s.doubt = false, true
+	case c.Offset != s.sides[flow.Server].to:
+		s.sure, s.hidden = false, true // answers before it were not seen
+	}
+}
+
+// swapped forgets what was concluded while the roles were mistaken.
+func (s *stream) swapped() {
+	s.sure = s.sure && !s.sides[flow.Client].mid && !s.sides[flow.Server].mid
+	s.doubt = s.sides[flow.Client].mid
+	s.hidden = s.sides[flow.Server].mid
+	s.newest = reply{}
+}
+
 // Begin implements Out.
 func (s *stream) Begin(m *message.Message) *message.Message {
 	d := &s.sides[m.From]
+	if d.cur != nil {
+		s.End(d.cur) // a side says one thing at a time
+	}
 	if d.gap.set {
 		if m.Begin > d.gap.to && d.gap.open == nil {
 			// What was skipped behind the gap may hide as much.
@@ -45,6 +79,7 @@ func (s *stream) Begin(m *message.Message) *message.Message {
 	m.Index = d.index
 	d.index++
 	d.cur = m
+	s.waiting++
 	s.core.waiting++
 	if m.From == flow.Client {
 		s.core.stats.Requests++
@@ -77,16 +112,13 @@ func (s *stream) judge(from flow.Side) {
 		s.sure, s.hidden = false, true
 		return
 	}
-	a := s.core.newAsk()
-	a.isGap, a.gap = true, g
 	s.doubt = true
-	s.queue = append(s.queue, a)
+	s.queue = append(s.queue, &ask{gap: &g})
 }
 
 // ask queues a request.
 func (s *stream) ask(m *message.Message, ack uint64) {
-	a := s.core.newAsk()
-	a.m, a.ack, a.turn = m, ack, true
+	a := &ask{Exchange: message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Request: m}, ack: ack, turn: true}
 	s.asking = a
 	d := &s.sides[flow.Server]
 	if m.Index == 0 && !d.begun && ack != flow.AckUnknown {
@@ -99,12 +131,12 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 		s.sure = false
 	}
 	if n := len(s.queue); n > 0 {
-		if before := s.queue[n-1]; !before.isGap && (s.sure || before.ack == ack) {
+		if before := s.queue[n-1]; before.gap == nil && (s.sure || before.ack == ack) {
 			s.pipelines()
 		}
 		for i := n - 1; i >= 0; i-- {
-			if g := s.queue[i]; g.isGap {
-				s.turn(a, &g.gap, i == n-1 && !unseen)
+			if g := s.queue[i].gap; g != nil {
+				s.turn(a, g, i == n-1 && !unseen)
 				break
 			}
 		}
@@ -146,18 +178,15 @@ func (s *stream) reply(m *message.Message, ack uint64) *message.Message {
 		s.newest, s.hidden = reply{m.Begin, ack}, false
 	}
 	if a == nil {
-		s.replyWhy = s.why(ack)
+		s.replyWhy = s.why(m, ack)
 		return nil
 	}
 	if m.Interim {
 		return s.proven(a)
 	}
-	a.answer = m
-	for i, x := range s.queue {
-		if x == a {
-			s.queue = append(s.queue[:i], s.queue[i+1:]...)
-			break
-		}
+	a.Response = m
+	if i := slices.Index(s.queue, a); i >= 0 {
+		s.queue = slices.Delete(s.queue, i, i+1)
 	}
 	return s.proven(a)
 }
@@ -167,10 +196,10 @@ func (s *stream) reply(m *message.Message, ack uint64) *message.Message {
 // unless the request is one whose answer has no content: what follows may then
 // be long in coming.
 func (s *stream) proven(a *ask) *message.Message {
-	if s.trial && !bodiless(a.m) {
+	if s.trial && !bodiless(a.Request) {
 		return nil
 	}
-	return a.m
+	return a.Request
 }
 
 // numbered finds a request by the key both carry.
@@ -179,7 +208,7 @@ func (s *stream) numbered(m *message.Message) *ask {
 		return nil
 	}
 	for _, a := range s.queue {
-		if !a.isGap && a.m.Key == m.Key {
+		if a.gap == nil && a.Request.Key == m.Key {
 			return a
 		}
 	}
@@ -199,8 +228,8 @@ func (s *stream) inTurn(m *message.Message, ack uint64) *ask {
 			}
 			return nil
 		}
-		if a := s.queue[0]; !a.isGap {
-			if ack != flow.AckUnknown && ack <= a.m.Begin || a.ack != flow.AckUnknown && a.ack > m.Begin {
+		if a := s.queue[0]; a.gap == nil {
+			if ack != flow.AckUnknown && ack <= a.Request.Begin || a.ack != flow.AckUnknown && a.ack > m.Begin {
 				s.refute()
 				return nil // sent before the request was there, or received before it was made
 			}
@@ -212,7 +241,7 @@ func (s *stream) inTurn(m *message.Message, ack uint64) *ask {
 		return nil
 	}
 	for i, a := range s.queue {
-		if !a.isGap && a.turn && a.ack == m.Begin && a.m.Begin < ack {
+		if a.gap == nil && a.turn && a.ack == m.Begin && a.Request.Begin < ack {
 			// Its sender had received everything before this answer and
 			// nothing of it, and the answering side had the request.
 			s.unask(i, message.AnswerLost)
@@ -228,7 +257,7 @@ func (s *stream) unask(n int, why message.Half) {
 	for _, a := range s.queue[:n] {
 		s.unanswered(a, why)
 	}
-	s.queue = append(s.queue[:0], s.queue[n:]...)
+	s.queue = slices.Delete(s.queue, 0, n)
 }
 
 // overdue hands on what waited long enough.
@@ -237,32 +266,32 @@ func (s *stream) overdue(now packet.Time) {
 		s.confirm()
 	}
 	for _, a := range s.queue {
-		if a.isGap || a.told {
+		if a.gap != nil || a.told {
 			continue
 		}
-		if !a.done || now < a.m.End.Add(s.core.cfg.AnswerWait) {
+		if !a.done || now < a.Request.End.Add(s.core.cfg.AnswerWait) {
 			break
 		}
 		s.late(a)
 	}
-	if a := s.answering; a.open() && now >= a.answer.Start.Add(s.core.cfg.OpenWait) {
-		s.handOver(a)
+	if m := s.streaming(); m != nil && now >= m.Start.Add(s.core.cfg.OpenWait) {
+		s.handOver(m)
 	}
 }
 
 // wake returns when overdue has something to do.
 func (s *stream) wake() (at packet.Time) {
 	for _, a := range s.queue {
-		if a.isGap || a.told {
+		if a.gap != nil || a.told {
 			continue
 		}
 		if a.done {
-			at = a.m.End.Add(s.core.cfg.AnswerWait)
+			at = a.Request.End.Add(s.core.cfg.AnswerWait)
 		}
 		break
 	}
-	if a := s.answering; a.open() {
-		if t := a.answer.Start.Add(s.core.cfg.OpenWait); at == 0 || t < at {
+	if m := s.streaming(); m != nil {
+		if t := m.Start.Add(s.core.cfg.OpenWait); at == 0 || t < at {
 			at = t
 		}
 	}
@@ -270,4 +299,14 @@ func (s *stream) wake() (at packet.Time) {
 		at = t
 	}
 	return at
+}
+
+// streaming returns the answer that is open and will be handed on before its
+// end if that stays away.
+func (s *stream) streaming() *message.Message {
+	d := &s.sides[flow.Server]
+	if m := d.cur; m != nil && !d.told && !m.Interim && !m.Lone {
+		return m
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ type Config struct {
 	Quiet       time.Duration // a conversation whose pairs are on trial after a gap passes it when so long nothing was said. Default 1 s
 	OpenWait    time.Duration // an answer that goes on is handed on so long after its head. Default 5 s
 	Outstanding int           // requests of one conversation that wait for answers. Default 256
-	Memory      int           // bytes of unfinished messages of all conversations; above it the conversation that grows is shed. Default 256 MiB
+	Memory      int           // bytes that all conversations hold: incomplete messages and those that wait for their partner; above it the conversation that grows is shed whole. Default 256 MiB
 	Messages    bool          // hand on each half as soon as it is complete
 	Exchanges   bool          // hand on exchanges. Default true
 }
@@ -49,29 +49,33 @@ type Taker interface {
 	Message(x *message.Exchange)
 	// Opaque tells that a conversation is not, or no longer, read, and why.
 	Opaque(f *flow.Flow, o *Opaque)
-	// Broken tells that a decoder panicked; the conversation goes opaque.
+	// Broken tells that a decoder panicked, or Mask did; the conversation goes
+	// opaque, and what it had not handed on is shed.
 	Broken(f *flow.Flow, protocol string, cause any)
 }
 
-// Stats count what a Core did. Messages are conserved:
+// Stats count what a Core did. At every moment, messages and bytes are
+// conserved, where Waiting and Held are what the methods of Core return:
 //
 //	Requests + Answers + Interim = 2·Pairs + Interims + Halves + ShedMessages + Waiting
+//	bytes taken = Decoded + SkippedBytes + OpaqueBytes + Held
 //
-// when only exchanges are handed on.
+// Lone messages count by their side. What is handed on as single messages is
+// not counted again.
 type Stats struct {
 	Requests, Answers, Interim uint64 // begun
 	Pairs                      uint64 // exchanges with both halves
 	Interims                   uint64 // interim answers handed on within exchanges
 	Halves                     uint64 // exchanges with one half
 	HalfBy                     [message.Halves]uint64
-	ShedMessages               uint64 // dropped because the memory bound was hit
-	ShedFlows                  uint64
+	ShedMessages               uint64 // dropped with their conversation: the memory bound was hit, or the decoder panicked
+	ShedFlows                  uint64 // conversations shed at the memory bound
 	Identified                 uint64 // conversations whose protocol was found
 	Unknown                    uint64 // conversations that speak no known protocol
 	Opaque                     uint64 // conversations a decoder let go: tunnels, upgrades, broken syntax
 	OpaqueBytes                uint64 // bytes of unknown and opaque conversations
-	SkippedBytes               uint64 // bytes before the protocol was found
-	Decoded                    uint64 // bytes given to decoders
+	SkippedBytes               uint64 // bytes before the protocol was found, and those a decoder left before a gap or the end
+	Decoded                    uint64 // bytes that decoders used
 	Broken                     uint64 // conversations whose decoder panicked
 	HoldExceeded               uint64 // conversations whose incomplete message was longer than Hold
 }
@@ -105,11 +109,11 @@ type Core struct {
 	cfg     Config
 	take    Taker
 	stats   Stats
-	bytes   int // of unfinished messages
+	bytes   int // what streams weigh
+	held    int // bytes taken and not decoded
 	waiting int // messages begun and not handed on
 	in      Input
 	streams []*stream // free
-	asks    []*ask    // free
 	bufs    [][]byte  // free hold buffers
 }
 
@@ -122,28 +126,33 @@ func (c *Core) Stats() Stats { return c.stats }
 // Waiting returns how many messages were begun and are not yet handed on.
 func (c *Core) Waiting() int { return c.waiting }
 
-// Bytes returns the bytes of unfinished messages.
+// Bytes returns the bytes that conversations hold, as Config.Memory bounds them.
 func (c *Core) Bytes() int { return c.bytes }
+
+// Held returns the bytes that were taken and that no decoder has used yet.
+func (c *Core) Held() int { return c.held }
 
 // Open begins to read a conversation.
 func (c *Core) Open(f *flow.Flow) flow.Stream {
-	var s *stream
+	s := new(stream)
 	if n := len(c.streams); n > 0 {
 		s = c.streams[n-1]
 		c.streams = c.streams[:n-1]
-		*s = stream{core: c, flow: f, queue: s.queue[:0], held: s.held[:0], sides: [2]side{{marks: s.sides[0].marks[:0]}, {marks: s.sides[1].marks[:0]}}}
-	} else {
-		s = &stream{core: c, flow: f}
+		*s = stream{
+			sides: [2]side{{marks: s.sides[0].marks}, {marks: s.sides[1].marks}},
+			pairs: pairs{queue: s.queue, onTrial: s.onTrial},
+		}
 	}
-	s.sure = true
-	if c.bytes > c.cfg.Memory {
-		c.stats.ShedFlows++
-		s.state = opaque
-	}
+	s.core, s.flow, s.sure = c, f, true
 	return s
 }
 
-const maxFree = 4096
+// Bounds of what is kept for further use.
+const (
+	maxStreams = 4096
+	maxBuffers = 256
+	maxBuffer  = 64 << 10 // bytes
+)
 
 func (c *Core) buffer() []byte {
 	if n := len(c.bufs); n > 0 {
@@ -155,23 +164,7 @@ func (c *Core) buffer() []byte {
 }
 
 func (c *Core) release(b []byte) {
-	if cap(b) > 0 && cap(b) <= 64<<10 && len(c.bufs) < 256 {
+	if cap(b) > 0 && cap(b) <= maxBuffer && len(c.bufs) < maxBuffers {
 		c.bufs = append(c.bufs, b[:0])
-	}
-}
-
-func (c *Core) newAsk() *ask {
-	if n := len(c.asks); n > 0 {
-		a := c.asks[n-1]
-		c.asks = c.asks[:n-1]
-		return a
-	}
-	return new(ask)
-}
-
-func (c *Core) freeAsk(a *ask) {
-	*a = ask{}
-	if len(c.asks) < maxFree {
-		c.asks = append(c.asks, a)
 	}
 }

@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"slices"
+
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
 )
@@ -14,180 +16,188 @@ func (s *stream) End(m *message.Message) {
 	if d.cur != m {
 		return
 	}
-	s.core.bytes -= d.size
-	d.cur, d.size = nil, 0
+	told := d.told
+	d.cur, d.told = nil, false
 	switch {
 	case m.Lone:
 		s.ready(m, 0)
 		s.half(m, message.LoneMessage, 0)
 	case m.From == flow.Client:
-		s.asked(m)
+		a := s.asking
+		s.asking = nil
+		if !told {
+			s.asked(a)
+		}
 	default:
-		s.replied(m)
+		a := s.answering
+		s.answering = nil
+		if a != nil {
+			s.spent = m.Stop
+		}
+		if !told {
+			s.replied(a, m)
+		}
 	}
 }
 
 // asked completes the open request.
-func (s *stream) asked(m *message.Message) {
-	a := s.asking
-	s.asking = nil
-	if a == nil || a.m != m {
-		return // shed while it was open
-	}
+func (s *stream) asked(a *ask) {
 	a.done = true
-	if a.handed {
-		if a.whole {
-			s.core.freeAsk(a)
-		}
-		return
-	}
-	s.ready(m, s.pair(m))
+	s.ready(a.Request, s.pair(a.Request))
 	if a.whole {
-		s.join(a)
+		s.joined(&a.Exchange)
 	}
 }
 
-// replied completes the open answer.
-func (s *stream) replied(m *message.Message) {
-	a := s.answering
-	s.answering = nil
-	if a != nil {
-		s.spent = m.Stop
-	}
-	switch {
-	case a == nil:
+// replied completes the open answer, a's where that is known.
+func (s *stream) replied(a *ask, m *message.Message) {
+	if a == nil {
 		s.ready(m, 0)
 		s.half(m, s.replyWhy, 0)
-	case m.Interim:
-		s.ready(m, s.pair(a.m))
-		if a.told || len(a.interim) >= maxInterim {
-			s.half(m, message.AnswerLate, s.pair(a.m))
-			return
-		}
-		a.interim = append(a.interim, m)
-	case a.handed:
-		a.whole = true
-		if a.done {
-			s.core.freeAsk(a)
-		}
+		return
+	}
+	pair := s.tie(a)
+	s.ready(m, pair)
+	switch {
 	case a.told:
-		s.ready(m, s.pair(a.m))
-		s.half(m, message.AnswerLate, s.pair(a.m))
-		s.core.freeAsk(a)
-	default:
-		a.whole = true
-		s.ready(m, s.pair(a.m))
-		if a.done {
-			s.join(a)
+		s.half(m, message.AnswerLate, pair)
+	case !m.Interim:
+		if a.whole = true; a.done {
+			s.joined(&a.Exchange)
 		}
+	case len(a.Interim) < maxInterim:
+		a.Interim = append(a.Interim, m)
+	default:
+		s.half(m, message.LoneMessage, pair)
 	}
 }
 
 // ready masks a half that will not change any more, and hands it on by itself
 // where that is wanted.
 func (s *stream) ready(m *message.Message, pair uint64) {
-	s.core.take.Mask(m)
-	if !s.core.cfg.Messages {
-		return
+	c := s.core
+	c.take.Mask(m)
+	n := weight(m)
+	s.kept += n
+	c.bytes += n
+	if c.cfg.Messages {
+		c.take.Message(s.single(m, message.Unit, pair))
 	}
-	x := &message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Half: message.Unit, Pair: pair}
-	if m.From == flow.Client {
-		x.Request = m
-	} else {
-		x.Response = m
-	}
-	s.core.take.Message(x)
 }
 
-// join hands on a request with its answer.
-func (s *stream) join(a *ask) {
-	s.joined(&message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Request: a.m, Response: a.answer, Interim: a.interim})
-	s.core.freeAsk(a)
+// gone says that a message, which was ready, is held no more.
+func (s *stream) gone(m *message.Message) {
+	c := s.core
+	n := weight(m)
+	s.kept -= n
+	c.bytes -= n
+	s.waiting--
+	c.waiting--
 }
 
-// handOver hands on an exchange whose answer goes on: what comes later of it is
-// not told again.
-func (s *stream) handOver(a *ask) {
-	answer := *a.answer
-	answer.Marks |= message.StillOpen
-	answer.Body = answer.Body[:len(answer.Body):len(answer.Body)]
-	answer.Size, answer.WireSize = -1, -1
-	answer.Stop = s.sides[flow.Server].to
-	s.ready(&answer, s.pair(a.m))
-	request := a.m
-	if !a.done {
-		r := *a.m
-		r.Marks |= message.StillOpen
-		request = &r
-		s.ready(request, s.pair(a.m))
-	}
-	a.handed = true
-	s.joined(&message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Request: request, Response: &answer, Interim: a.interim})
+// weight is what a complete message holds, roughly: its body, and for its head
+// what it took on the wire, up to the length heads have.
+func weight(m *message.Message) int {
+	return len(m.Body) + int(min(m.Stop-m.Begin, 4<<10))
 }
 
-// late hands on a request whose answer did not come in time. It keeps its place
-// in the queue, without its body.
-func (s *stream) late(a *ask) {
-	s.half(a.m, message.AnswerLate, s.pair(a.m))
-	a.told = true
-	m := *a.m
-	m.Body = nil
-	a.m = &m
-}
-
-// half hands on a message without a partner.
-func (s *stream) half(m *message.Message, why message.Half, pair uint64) {
-	s.core.stats.Halves++
-	s.core.stats.HalfBy[why]++
-	s.core.waiting--
-	if !s.core.cfg.Exchanges {
-		return
-	}
+// single is an exchange with one half.
+func (s *stream) single(m *message.Message, why message.Half, pair uint64) *message.Exchange {
 	x := &message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Half: why, Pair: pair}
 	if m.From == flow.Client {
 		x.Request = m
 	} else {
 		x.Response = m
 	}
-	s.core.take.Exchange(x)
+	return x
 }
 
-// unanswered hands on a request that will get no answer, and frees its ask.
+// half hands on a message without a partner.
+func (s *stream) half(m *message.Message, why message.Half, pair uint64) {
+	c := s.core
+	c.stats.Halves++
+	c.stats.HalfBy[why]++
+	s.gone(m)
+	if c.cfg.Exchanges {
+		c.take.Exchange(s.single(m, why, pair))
+	}
+}
+
+// open makes what is known of the open message of a side ready. It is a copy,
+// because the decoder goes on with the message; its end is not told.
+func (s *stream) open(from flow.Side, pair uint64) *message.Message {
+	d := &s.sides[from]
+	d.told = true
+	m := *d.cur
+	m.Marks |= message.StillOpen
+	m.Body = m.Body[:len(m.Body):len(m.Body)]
+	m.Fields = m.Fields[:len(m.Fields):len(m.Fields)]
+	m.Gaps = m.Gaps[:len(m.Gaps):len(m.Gaps)]
+	m.Size, m.WireSize = -1, -1
+	m.Stop, m.End = d.to, d.newest
+	if s.keeper != nil {
+		s.keeper.Open(d.cur, &m)
+	}
+	s.ready(&m, pair)
+	return &m
+}
+
+// handOver hands on the open answer as far as it came.
+func (s *stream) handOver(m *message.Message) {
+	a := s.answering
+	switch {
+	case a == nil:
+		s.half(s.open(flow.Server, 0), s.replyWhy, 0)
+	case a.told:
+		pair := s.tie(a)
+		s.half(s.open(flow.Server, pair), message.AnswerLate, pair)
+	default:
+		pair := s.tie(a)
+		a.Response = s.open(flow.Server, pair)
+		if !a.done {
+			a.Request = s.open(flow.Client, s.pair(a.Request))
+		}
+		s.joined(&a.Exchange)
+	}
+}
+
+// late hands on a request whose answer did not come in time. It keeps its place
+// in the queue, without its body.
+func (s *stream) late(a *ask) {
+	pair := s.pair(a.Request)
+	s.half(a.Request, message.AnswerLate, pair)
+	for _, m := range a.Interim {
+		s.half(m, message.AnswerLate, s.tie(a))
+	}
+	m := *a.Request
+	m.Body = nil
+	a.told, a.Request, a.Interim = true, &m, nil
+}
+
+// unanswered hands on a request that will get no answer.
 func (s *stream) unanswered(a *ask, why message.Half) {
-	if a.isGap {
-		s.core.freeAsk(a)
+	if s.answering == a { // an interim answer to it is open
+		s.answering, s.replyWhy = nil, why
+	}
+	if a.gap != nil || a.told {
 		return
 	}
-	for _, m := range a.interim {
-		s.half(m, why, s.pair(a.m))
+	for _, m := range a.Interim {
+		s.half(m, why, s.tie(a))
 	}
-	if a.told {
-		s.core.freeAsk(a)
-		return
-	}
-	if !a.done { // still open: nothing of it is told later
-		s.sides[flow.Client].abandon(s.core)
-		a.m.Marks |= message.StillOpen
-		s.ready(a.m, s.pair(a.m))
-	}
-	s.half(a.m, why, 0)
-	if s.asking == a {
+	m := a.Request
+	if !a.done {
+		m = s.open(flow.Client, s.pair(m))
 		s.asking = nil
 	}
-	s.core.freeAsk(a)
-}
-
-// abandon stops to follow the open message of a side.
-func (d *side) abandon(c *Core) {
-	c.bytes -= d.size
-	d.cur, d.size = nil, 0
+	s.half(m, why, 0)
 }
 
 // why says why an answer that begins now has no request.
-func (s *stream) why(ack uint64) message.Half {
+func (s *stream) why(m *message.Message, ack uint64) message.Half {
 	c := &s.sides[flow.Client]
 	switch {
-	case s.sure:
+	case s.sure && m.Key == 0:
 		return message.Unasked
 	case !c.seen && !s.sides[flow.Server].peered:
 		return message.OneSided
@@ -195,11 +205,10 @@ func (s *stream) why(ack uint64) message.Half {
 		return message.RequestUnseen
 	case ack != flow.AckUnknown && ack > c.to:
 		return message.RequestLost
-	}
-	for _, a := range s.queue {
-		if a.isGap {
-			return message.RequestLost
-		}
+	case slices.ContainsFunc(s.queue, func(a *ask) bool { return a.gap != nil }):
+		return message.RequestLost
+	case m.Key != 0 && !s.doubt:
+		return message.Unasked
 	}
 	return message.PairUnproven
 }
@@ -222,49 +231,21 @@ func (s *stream) settle() {
 	default:
 		why = message.AnswerLost
 	}
-	for _, a := range s.queue {
-		s.unanswered(a, why)
-	}
-	s.queue = s.queue[:0]
-	s.asking, s.answering = nil, nil
+	s.unask(len(s.queue), why)
 	s.confirm()
 }
 
 // forget drops all messages without handing them on.
 func (s *stream) forget() {
-	n := 0
-	count := func(a *ask) {
-		if a == nil || a.isGap || a.handed {
-			return
-		}
-		n += len(a.interim)
-		if !a.told {
-			n++
-		}
-		if a.answer != nil {
-			n++
-		}
-	}
-	for _, a := range s.queue {
-		count(a)
-		s.core.freeAsk(a)
-	}
-	if a := s.answering; a != nil && a.answer != nil {
-		count(a)
-	} else if a == nil && s.sides[flow.Server].cur != nil {
-		n++
-	}
-	if a := s.asking; a != nil && a != s.answering && a.answer != nil {
-		count(a)
-	}
-	for _, x := range s.held {
-		n += 2 + len(x.Interim)
-	}
-	s.held = s.held[:0]
-	s.queue = s.queue[:0]
+	c := s.core
+	c.bytes -= s.kept
+	c.waiting -= s.waiting
+	c.stats.ShedMessages += uint64(s.waiting)
+	s.kept, s.waiting = 0, 0
+	clear(s.queue)
+	clear(s.onTrial)
+	s.queue, s.onTrial = s.queue[:0], s.onTrial[:0]
 	s.asking, s.answering = nil, nil
-	s.core.waiting -= n
-	s.core.stats.ShedMessages += uint64(n)
 }
 
 // pair returns the number that ties the halves of an exchange.
@@ -272,4 +253,12 @@ func (s *stream) pair(request *message.Message) uint64 {
 	h := s.flow.ID ^ uint64(request.Index+1)*0x9e3779b97f4a7c15
 	h ^= h >> 29
 	return h | 1
+}
+
+// tie returns the number for what answers a: none while that is on trial.
+func (s *stream) tie(a *ask) uint64 {
+	if s.trial {
+		return 0
+	}
+	return s.pair(a.Request)
 }

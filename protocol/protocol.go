@@ -51,7 +51,8 @@ type Input struct {
 type Out interface {
 	// Begin tells that the head of m is known; its body may still grow. For an
 	// answer it returns the request it belongs to, where that is proven, and
-	// nil otherwise.
+	// nil otherwise. A side has one message open at a time: what was open is
+	// ended.
 	Begin(m *message.Message) (request *message.Message)
 	// End tells that m, told by Begin before, is complete or will grow no more.
 	End(m *message.Message)
@@ -68,4 +69,14 @@ type Decoder interface {
 	// conversation becomes opaque and Decode is not called again. It is an
 	// *Opaque where the decoder can say more.
 	Decode(in *Input, out Out) (used int, err error)
+}
+
+// Keeper is what a Decoder also is when it keeps more of an open message than
+// Message.Body shows, such as a body that is decompressed at its end.
+type Keeper interface {
+	// Kept returns how many bytes it keeps for m, which is open.
+	Kept(m *message.Message) int
+	// Open completes copy, which is handed on in place of m while m is open: its
+	// Body becomes what can be told of it so far.
+	Open(m, copy *message.Message)
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"slices"
 
+	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet"
 )
@@ -21,7 +22,7 @@ const maxTrial = 64
 // joined hands on a joined exchange, or holds it while it is on trial.
 func (s *stream) joined(x *message.Exchange) {
 	if s.trial {
-		if s.held = append(s.held, x); len(s.held) > maxTrial {
+		if s.onTrial = append(s.onTrial, x); len(s.onTrial) > maxTrial {
 			s.confirm()
 		}
 		return
@@ -33,7 +34,11 @@ func (s *stream) hand(x *message.Exchange) {
 	c := s.core
 	c.stats.Pairs++
 	c.stats.Interims += uint64(len(x.Interim))
-	c.waiting -= 2 + len(x.Interim)
+	s.gone(x.Request)
+	s.gone(x.Response)
+	for _, m := range x.Interim {
+		s.gone(m)
+	}
 	if c.cfg.Exchanges {
 		c.take.Exchange(x)
 	}
@@ -47,17 +52,17 @@ func (s *stream) quiet() packet.Time {
 	if !s.trial || s.answering != nil || len(s.queue) > 0 {
 		return 0
 	}
-	return s.last.Add(s.core.cfg.Quiet)
+	return max(s.sides[0].newest, s.sides[1].newest).Add(s.core.cfg.Quiet)
 }
 
 // confirm ends the trial: the pairs are right.
 func (s *stream) confirm() {
 	s.trial, s.doubt = false, false
-	for i, x := range s.held {
-		s.held[i] = nil
+	for i, x := range s.onTrial {
+		s.onTrial[i] = nil
 		s.hand(x)
 	}
-	s.held = s.held[:0]
+	s.onTrial = s.onTrial[:0]
 }
 
 // refute ends the trial: the pairs are not proven.
@@ -66,33 +71,50 @@ func (s *stream) refute() {
 		return
 	}
 	s.trial, s.sure, s.pipelined = false, false, true
-	for i, x := range s.held {
-		s.held[i] = nil
+	for i, x := range s.onTrial {
+		s.onTrial[i] = nil
 		s.half(x.Request, message.PairUnproven, 0)
-		for _, m := range x.Interim {
-			s.half(m, message.PairUnproven, 0)
-		}
-		if bodiless(x.Request) {
+		s.unproven(x.Interim)
+		if bodiless(x.Request) && x.Response.Marks&message.CutEnd == 0 {
 			// Where it ends was read by a request that may not be its own.
-			x.Response.Marks |= message.CutEnd
+			m := *x.Response
+			m.Marks |= message.CutEnd
+			x.Response = &m
 		}
 		s.half(x.Response, message.PairUnproven, 0)
 	}
-	s.held = s.held[:0]
-	if a := s.answering; a != nil && a.answer != nil && !a.handed {
+	s.onTrial = s.onTrial[:0]
+	for _, a := range s.queue {
+		s.unproven(a.Interim)
+		a.Interim = nil
+	}
+	answer := &s.sides[flow.Server]
+	if a := s.answering; a != nil && !answer.told {
 		s.answering, s.replyWhy = nil, message.PairUnproven
+		if a.Response != nil {
+			s.unpair(a)
+		}
+	}
+	if a := s.asking; a != nil && a.whole {
+		s.half(a.Response, message.PairUnproven, 0)
 		s.unpair(a)
 	}
-	if a := s.asking; a != nil && a.whole && !a.handed {
-		s.half(a.answer, message.PairUnproven, 0)
-		s.unpair(a)
+}
+
+// unproven hands on interim answers by themselves.
+func (s *stream) unproven(interim []*message.Message) {
+	for _, m := range interim {
+		s.half(m, message.PairUnproven, 0)
 	}
 }
 
 // unpair puts a request whose answer was not its own back to wait.
 func (s *stream) unpair(a *ask) {
-	a.answer, a.whole = nil, false
-	s.queue = slices.Insert(s.queue, 0, a)
+	s.unproven(a.Interim)
+	a.Response, a.Interim, a.whole = nil, nil, false
+	if !a.told {
+		s.queue = slices.Insert(s.queue, 0, a)
+	}
 }
 
 // pipelines notes that the client sends requests before it has the answer to

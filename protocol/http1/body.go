@@ -160,3 +160,24 @@ func (d *decoder) content(h *half, known bool) {
 	}
 	m.Body = bytes.Clone(body)
 }
+
+// Kept implements protocol.Keeper.
+func (d *decoder) Kept(m *message.Message) int { return cap(d.half[m.From].wire) }
+
+// Open implements protocol.Keeper: what came of a compressed body is
+// decompressed as far as it goes, also where that is in vain once more when the
+// body ends.
+func (d *decoder) Open(m, copy *message.Message) {
+	h := &d.half[m.From]
+	if h.m != m || h.codings.n == 0 || len(h.wire) == 0 {
+		return
+	}
+	body, _, err := d.s.decompress(h.codings, h.wire)
+	copy.Body = bytes.Clone(body)
+	switch {
+	case errors.Is(err, errBomb):
+		copy.Marks |= message.Bomb | message.BodyTruncated
+	case h.cutShort && m.Marks&message.Gapped == 0, len(body) == d.s.BodyLimit:
+		copy.Marks |= message.BodyTruncated
+	}
+}
