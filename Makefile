@@ -43,12 +43,7 @@ libpcap: setup ## vet and test the build with libpcap, where its headers are
 	else echo "the headers of libpcap are missing (libpcap-dev): not built"; fi
 
 fuzz: ## each fuzz target for FUZZTIME
-	@for d in $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...); do \
-		for f in $$(grep -ohE '^func Fuzz[A-Za-z0-9_]+' $$d/*_test.go | cut -c6-); do \
-			echo "fuzz $${d#$$PWD/} $$f"; \
-			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$d | tail -n 2; \
-		done; \
-	done
+	bash scripts/fuzz $(FUZZTIME)
 
 bench: build ## the walk's benchmarks, and whole runs beside the floor where PASSIFLOW_SHARED is set
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $$($(GO) list ./... | grep -v test/e2e)
