@@ -110,14 +110,13 @@ const ms = packet.Time(1e6)
 
 // scene is a table and the tapes of its conversations, in the order they began.
 type scene struct {
-	t      testing.TB
-	table  *Table
-	tapes  []*tape
-	ends   []*Summary
-	now    packet.Time
-	isn    [2]uint32 // sequence number of each side's first byte
-	tunnel packet.Tunnel
-	wait   packet.Time
+	t     testing.TB
+	table *Table
+	tapes []*tape
+	ends  []*Summary
+	now   packet.Time
+	isn   [2]uint32 // sequence number of each side's first byte
+	wait  packet.Time
 }
 
 func newScene(t testing.TB, change ...func(*Config)) *scene {
