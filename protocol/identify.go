@@ -75,7 +75,7 @@ func (s *stream) pass(from flow.Side, n int) {
 		b := d.held[:n]
 		if d.sample == "" {
 			d.sample = Sample(b)
-			if next, server := Recognise(b, from == flow.Client); next != "" {
+			if next, server := Recognise(b, from == flow.Client); server != "" || s.next == "" {
 				s.next, s.server = next, server
 			}
 		}
@@ -119,6 +119,9 @@ func (s *stream) match(head []byte, from flow.Side) (*Protocol, Match) {
 				result = More
 			}
 		}
+	}
+	if result == No && TLSHello(head) == More {
+		result = More // the server's name may still come
 	}
 	return nil, result
 }

@@ -243,6 +243,7 @@ type talk struct {
 	wake packet.Time
 	off  [2]uint64
 	lost [2]uint64
+	by   [2]uint64 // where the other side stood when the newest bytes were lost
 	mid  [2]bool
 	met  [2]bool
 	ack  [2]uint64 // what each side is said to have received; AckUnknown
@@ -280,7 +281,7 @@ func (c *talk) chunk(from flow.Side, x flow.Chunk) *talk {
 	x.Mid = c.mid[from] && !c.met[from]
 	x.Lost = c.lost[from]
 	if x.LostBy = flow.AckUnknown; x.Lost > 0 {
-		x.LostBy = c.off[from.Peer()]
+		x.LostBy = c.by[from]
 	}
 	c.lost[from], c.met[from] = 0, true
 	c.off[from] += uint64(len(x.Data))
@@ -294,6 +295,9 @@ func (c *talk) chunk(from flow.Side, x flow.Chunk) *talk {
 }
 
 func (c *talk) say(from flow.Side, text string) *talk {
+	if c.lost[from.Peer()] > 0 { // what the sender may have seen is told before
+		c.chunk(from.Peer(), flow.Chunk{})
+	}
 	return c.chunk(from, flow.Chunk{Data: []byte(text)})
 }
 func (c *talk) ask(text string) *talk    { return c.say(client, text) }
@@ -303,6 +307,7 @@ func (c *talk) answer(text string) *talk { return c.say(server, text) }
 func (c *talk) lose(from flow.Side, text string) *talk {
 	c.off[from] += uint64(len(text))
 	c.lost[from] += uint64(len(text))
+	c.by[from] = c.off[from.Peer()]
 	return c
 }
 
