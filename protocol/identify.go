@@ -75,7 +75,7 @@ func (s *stream) pass(from flow.Side, n int) {
 		b := d.held[:n]
 		if d.sample == "" {
 			d.sample = Sample(b)
-			if next, server := Recognise(b, from == flow.Client); server != "" || s.next == "" {
+			if next, server := Recognise(d.held, from == flow.Client); server != "" || s.next == "" {
 				s.next, s.server = next, server
 			}
 		}
