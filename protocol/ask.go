@@ -269,7 +269,7 @@ func (s *stream) overdue(now packet.Time) {
 		if a.gap != nil || a.told {
 			continue
 		}
-		if !a.done || now < a.Request.End.Add(s.core.cfg.AnswerWait) {
+		if !a.done || now < s.deadline(a) {
 			break
 		}
 		s.late(a)
@@ -279,6 +279,16 @@ func (s *stream) overdue(now packet.Time) {
 	}
 }
 
+// deadline returns how long the first request that is complete waits for its
+// answer: an answer whose head is coming, however slowly, is worth waiting for.
+func (s *stream) deadline(a *ask) packet.Time {
+	since := a.Request.End
+	if d := &s.sides[flow.Server]; len(d.held) > 0 && len(d.marks) > 0 {
+		since = max(since, d.marks[len(d.marks)-1].time)
+	}
+	return since.Add(s.core.cfg.AnswerWait)
+}
+
 // wake returns when overdue has something to do.
 func (s *stream) wake() (at packet.Time) {
 	for _, a := range s.queue {
@@ -286,7 +296,7 @@ func (s *stream) wake() (at packet.Time) {
 			continue
 		}
 		if a.done {
-			at = a.Request.End.Add(s.core.cfg.AnswerWait)
+			at = s.deadline(a)
 		}
 		break
 	}

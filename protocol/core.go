@@ -13,7 +13,7 @@ type Config struct {
 	Hold        int           // bytes of one side kept while a message head is incomplete. Default 256 KiB
 	Probe       int           // bytes of one side looked at to find the protocol. Default 8 KiB
 	Tries       int           // segments of one side at whose start the protocol is looked for. Default 32
-	AnswerWait  time.Duration // a request without an answer is handed on so long after its last byte. Default 30 s
+	AnswerWait  time.Duration // a request is handed on without its answer so long after its last byte, or the last byte of an answer whose head is coming. Default 30 s
 	Quiet       time.Duration // a conversation whose pairs are on trial after a gap passes it when so long nothing was said. Default 1 s
 	OpenWait    time.Duration // an answer that goes on is handed on so long after its head. Default 5 s
 	Outstanding int           // requests of one conversation that wait for answers. Default 256

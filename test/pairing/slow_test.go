@@ -1,0 +1,35 @@
+package pairing
+
+import (
+	"testing"
+
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+)
+
+// TestSlowAnswer holds that a request waits for an answer whose head comes in
+// pieces, however slowly, and not for one that never begins.
+func TestSlowAnswer(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		c := newConversation(1)
+		c.mss = 1448
+		c.open()
+		c.send(flow.Client, c.message(flow.Client, "0", "GET / HTTP/1.1\r\nX-Id: 0\r\n\r\n", 0, false))
+		answer := []string{"HTTP/1.1 200 OK\r\n", "X-Id: 0\r\n", "Content-Length: 2\r\n", "\r\nhi"}
+		c.message(flow.Server, "0", answer[0]+answer[1]+answer[2]+answer[3], 0, false)
+		for i, piece := range answer {
+			if c.now += 20e9; late && i == 0 {
+				c.now += 20e9
+			}
+			c.send(flow.Server, piece)
+		}
+		c.close()
+		got := newObserver().see(c)
+		if !late && (len(got) != 1 || got[0].Request == nil || got[0].Response == nil) {
+			t.Errorf("%d records, want one exchange", len(got))
+		}
+		if late && (len(got) != 2 || got[0].Half != message.AnswerLate || got[1].Half != message.AnswerLate || got[0].Pair != got[1].Pair) {
+			t.Errorf("%d records, want two halves tied together", len(got))
+		}
+	}
+}
