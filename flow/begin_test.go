@@ -3,6 +3,7 @@ package flow
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/passiflow/passiflow/packet"
 )
@@ -301,5 +302,23 @@ func TestAfterClose(t *testing.T) {
 	}
 	if n := len(s.ends); n != 1 {
 		t.Errorf("%d ended", n)
+	}
+}
+
+// TestResetRemembered holds that a conversation that was reset is remembered as
+// long as one that finished.
+func TestResetRemembered(t *testing.T) {
+	for _, remember := range []time.Duration{2 * time.Second, 20 * time.Second} {
+		s := newScene(t, func(c *Config) { c.Remember, c.Resets = remember, true })
+		s.handshake()
+		s.send(said(Client, 0, "ask", 0), rst(Server, 0))
+		s.pass(10e9)
+		s.wantClosed(0, "finished")
+		s.send(rst(Server, 0))
+		s.table.Close()
+		if want := map[bool]int{true: 1, false: 2}[remember > 10*time.Second]; len(s.ends) != want {
+			t.Errorf("remembered %v: %d summaries, want %d", remember, len(s.ends), want)
+		}
+		laws(t, s.table)
 	}
 }

@@ -11,8 +11,7 @@ func (t *Table) datagram(p *packet.Packet) {
 		return
 	}
 	c, from, _ := t.find(p)
-	if c != nil && p.Time-c.last >= t.waits(c) {
-		t.end(c, Idle, c.last+t.waits(c))
+	if c != nil && t.overdue(c, p.Time) {
 		c = nil
 	}
 	if c == nil {

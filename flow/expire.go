@@ -15,9 +15,7 @@ func (t *Table) Close() {
 	t.expire(t.now)
 	for s := range t.lists {
 		for c := t.lists[s].head; c != nil; c = t.lists[s].head {
-			if until := c.last + t.waits(c); until <= t.now {
-				t.end(c, Idle, until)
-			} else {
+			if !t.overdue(c, t.now) {
 				t.end(c, Stopped, t.now)
 			}
 		}
@@ -28,9 +26,7 @@ func (t *Table) Close() {
 func (t *Table) expire(now packet.Time) {
 	for len(t.timers) > 0 && t.timers[0].at <= now {
 		c := t.timers[0].c
-		if until := c.last + t.waits(c); until <= now {
-			t.end(c, Idle, until)
-		} else {
+		if !t.overdue(c, now) {
 			t.catchUp(c, now)
 		}
 	}
@@ -48,11 +44,26 @@ func (t *Table) idle(now packet.Time) {
 		for c := t.lists[s].head; c != nil && now-c.moved >= t.wait[s]+1e9; c = t.lists[s].head {
 			if s == int(closed) && !c.settled() {
 				t.become(c, vain)
-				continue
+			} else if !t.overdue(c, now) {
+				t.become(c, c.state) // it waits in another list now, or was touched since
 			}
-			t.end(c, Idle, c.last+t.wait[s])
 		}
 	}
+}
+
+// overdue ends c if it had no packet for too long, and tells whether it did. One
+// that was reset is then remembered as long as one that finished.
+func (t *Table) overdue(c *conn, now packet.Time) bool {
+	until := c.last + t.waits(c)
+	if now < until {
+		return false
+	}
+	if c.state == dying && t.wait[closed] > t.wait[dying] {
+		t.close(c, Idle, until)
+		return t.overdue(c, now)
+	}
+	t.end(c, Idle, until)
+	return true
 }
 
 // shed makes room for one conversation: one that is over first, then the
@@ -108,8 +119,8 @@ func (t *Table) finish(c *conn, r Reason) {
 	t.become(c, closed)
 }
 
-// end takes c out of the table, after what was due until then.
-func (t *Table) end(c *conn, r Reason, until packet.Time) {
+// close closes the stream of c after what was due until then.
+func (t *Table) close(c *conn, r Reason, until packet.Time) {
 	if c.at <= until {
 		t.catchUp(c, until)
 	}
@@ -117,6 +128,11 @@ func (t *Table) end(c *conn, r Reason, until packet.Time) {
 	if !c.state.over() {
 		t.finish(c, r)
 	}
+}
+
+// end takes c out of the table, after what was due until then.
+func (t *Table) end(c *conn, r Reason, until packet.Time) {
+	t.close(c, r, until)
 	if t.done != nil {
 		s := &Summary{Flow: c.makeFlow(), End: c.last, Reason: c.why, HalfOpen: c.half[Client].packets == 0 || c.half[Server].packets == 0, HasDigest: t.cfg.Digest}
 		for i := range c.half {

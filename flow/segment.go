@@ -31,8 +31,7 @@ func (t *Table) Packet(p *packet.Packet) {
 	if c == nil && twin != nil && twin.copied(p) {
 		c, from = twin, twin.side(p)
 	}
-	if c != nil && p.Time-c.last >= t.waits(c) {
-		t.end(c, Idle, c.last+t.waits(c))
+	if c != nil && t.overdue(c, p.Time) {
 		c = nil
 	}
 	if c == nil {
@@ -291,7 +290,7 @@ func (h *half) starts(off uint64) { h.next, h.first = off, off }
 // late counts a packet of a conversation that is over.
 func (t *Table) late(c *conn, from Side, p *packet.Packet) {
 	h, peer := &c.half[from], &c.half[from.Peer()]
-	if !c.settled() {
+	if !c.settled() || h.fin == none || peer.fin == none {
 		t.touch(c, p.Time) // it may go on for long
 	}
 	if p.TCP.Flags&packet.ACK != 0 && peer.fin != none && peer.offset(p.TCP.Ack) == int64(peer.fin)+1 {
