@@ -138,3 +138,40 @@ func TestRepeatableDisorder(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatableMemory holds that how long a conversation is remembered does not
+// depend on sweeps either.
+func TestRepeatableMemory(t *testing.T) {
+	var packets []packet.Packet
+	add := func(after packet.Time, from Side, seq, ack uint32, f packet.Flags, data string) {
+		p := packet.Packet{Time: 1e18 + after, Src: alice, Dst: bob, Proto: packet.TCP, Hash: 42, Payload: []byte(data), TCP: packet.TCPHeader{Seq: seq, Ack: ack, Flags: f}}
+		if from == Server {
+			p.Src, p.Dst = bob, alice
+		}
+		packets = append(packets, p)
+	}
+	add(0, Client, 9, 0, packet.SYN, "")
+	add(1*ms, Server, 19, 10, packet.SYN|packet.ACK, "")
+	add(2*ms, Client, 10, 20, packet.ACK, "ask")
+	add(3*ms, Client, 13, 20, packet.ACK|packet.FIN, "")
+	add(4*ms, Server, 20, 14, packet.ACK|packet.FIN, "")
+	add(3080*ms, Client, 14, 21, packet.ACK, "") // late
+	add(9e9, Client, 14, 21, packet.ACK, "again")
+	mine := packets
+	for i := range mine {
+		mine[i].Time += 120 * ms // between two sweeps
+	}
+	packets = nil
+	for after := packet.Time(0); after < 10e9; after += 10 * ms {
+		add(after, Client, 10, 0, packet.SYN, "")
+		packets[len(packets)-1].Hash = 43
+		packets[len(packets)-1].Src = netip.MustParseAddrPort("10.0.0.3:40000")
+	}
+	packets = append(packets, mine...)
+	slices.SortStableFunc(packets, func(a, b packet.Packet) int { return int(a.Time - b.Time) })
+	want := watched(t, packets, 1009, 0, nil)
+	got := watched(t, packets, 1, 0, func(b *Table, now packet.Time) { b.Advance(now) })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("swept tables tell otherwise:\n%s", diff)
+	}
+}

@@ -296,6 +296,9 @@ func (t *Table) late(c *conn, from Side, p *packet.Packet) {
 	if p.TCP.Flags&packet.ACK != 0 && peer.fin != none && peer.offset(p.TCP.Ack) == int64(peer.fin)+1 {
 		peer.acked = peer.fin + 1
 	}
+	if c.state == vain && c.settled() {
+		t.become(c, closed)
+	}
 	if n := uint64(len(p.Payload)); n > 0 {
 		if h.known && h.offset(p.TCP.Seq) < int64(h.next) {
 			t.stats.Duplicate += n

@@ -74,8 +74,11 @@ func (t *Table) Flows() int { return t.n - t.counts[closed] - t.counts[vain] }
 // waits returns how long c stays without packets.
 func (t *Table) waits(c *conn) packet.Time {
 	s := c.state
-	if s == closed && !c.settled() {
-		s = vain
+	if s.over() {
+		// Which list it is in depends on when the table was swept.
+		if s = closed; !c.settled() {
+			s = vain
+		}
 	}
 	return t.wait[s]
 }
