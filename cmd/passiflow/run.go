@@ -12,6 +12,10 @@ import (
 	"github.com/passiflow/passiflow/source"
 )
 
+// together is how close signals come that mean one: timeout(1) sends its own to
+// the program and then to the group the program is in.
+const together = 500 * time.Millisecond
+
 // session is one run of capture.
 type session struct {
 	config  *config.Config
@@ -106,6 +110,7 @@ func (s *session) run(parent context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	w := newWatch(s)
+	var first time.Time // when the first signal came
 	var grace <-chan time.Time
 	for {
 		select {
@@ -118,11 +123,14 @@ func (s *session) run(parent context.Context) error {
 			frames = nil
 			stop()
 		case sig := <-s.process.signals:
+			if grace != nil && time.Since(first) < together {
+				continue
+			}
 			if grace != nil {
 				return &exit{exitRun, fmt.Errorf("ended at once by a second %v", sig)}
 			}
 			s.log.Info("stopping", "signal", sig.String(), "grace", s.config.Run.ShutdownGrace.String())
-			grace = time.After(s.config.Run.ShutdownGrace)
+			first, grace = time.Now(), time.After(s.config.Run.ShutdownGrace)
 			stop()
 		case <-grace:
 			// Who waits to push is let go, and what is held is counted as lost.
