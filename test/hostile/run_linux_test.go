@@ -1,0 +1,130 @@
+package hostile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var program string
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "hostile")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "passiflow")
+	if out, err := exec.Command("go", "build", "-o", program, "github.com/passiflow/passiflow/cmd/passiflow").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// bound is what a run may take.
+type bound struct {
+	wall time.Duration // of processor time, on a slow machine
+	rss  int           // MiB
+}
+
+// result is what a run gave.
+type result struct {
+	lines  int
+	ledger map[string]uint64
+	stderr string
+	cpu    time.Duration
+	rss    int // MiB
+}
+
+// run runs the program on a file and demands exit code 0, whole lines of JSON, a
+// ledger that adds up, and that b is kept.
+func run(t *testing.T, b bound, file string, args ...string) *result {
+	t.Helper()
+	c := exec.Command(program, append([]string{"capture", "-r", file, "--json"}, args...)...)
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "GOMEMLIMIT=") && !strings.HasPrefix(e, "GOGC=") && !strings.HasPrefix(e, "PASSIFLOW_") {
+			c.Env = append(c.Env, e)
+		}
+	}
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	watch := time.AfterFunc(4*b.wall+30*time.Second, func() { c.Process.Kill() })
+	defer watch.Stop()
+	r := &result{ledger: make(map[string]uint64)}
+	for in := bufio.NewReaderSize(out, 1<<20); ; {
+		line, err := in.ReadSlice('\n')
+		for n := len(line); err == bufio.ErrBufferFull; n += len(line) {
+			line, err = in.ReadSlice('\n')
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.lines++
+		if r.lines%97 == 1 && line[0] == '{' && !json.Valid(line) {
+			t.Errorf("line %d is no JSON: %.200q", r.lines, line)
+		}
+	}
+	err = c.Wait()
+	r.stderr = stderr.String()
+	if err != nil {
+		t.Errorf("%v\n%s", err, tail(r.stderr))
+	}
+	ru := c.ProcessState.SysUsage().(*syscall.Rusage)
+	r.rss = int(ru.Maxrss >> 10)
+	r.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	if strings.Contains(r.stderr, "do not add up") {
+		t.Errorf("the ledger does not add up:\n%s", tail(r.stderr))
+	}
+	for _, m := range entry.FindAllStringSubmatch(r.stderr, -1) {
+		n, _ := strconv.ParseUint(strings.ReplaceAll(m[2], ",", ""), 10, 64)
+		r.ledger[m[1]] += n
+	}
+	if r.cpu > b.wall {
+		t.Errorf("took %v of processor time, more than %v", r.cpu, b.wall)
+	}
+	if r.rss > b.rss {
+		t.Errorf("took %d MiB, more than %d", r.rss, b.rss)
+	}
+	t.Logf("%d lines, %v, %d MiB", r.lines, r.cpu.Round(time.Millisecond), r.rss)
+	return r
+}
+
+var entry = regexp.MustCompile(`(?m)^ *\(?(\S[^\n]*?) {2,}([0-9,]+)\)?$`)
+
+// tail returns the end of s.
+func tail(s string) string { return s[max(0, len(s)-4000):] }
+
+// has demands that the ledger names something.
+func (r *result) has(t *testing.T, names ...string) {
+	t.Helper()
+	for _, n := range names {
+		if r.ledger[n] == 0 {
+			t.Errorf("the ledger does not tell %q:\n%s", n, tail(r.stderr))
+		}
+	}
+}
