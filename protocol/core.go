@@ -151,7 +151,7 @@ func (c *Core) Open(f *flow.Flow) flow.Stream {
 const (
 	maxStreams = 4096
 	maxBuffers = 256
-	maxBuffer  = 64 << 10 // bytes
+	maxBuffer  = 16 << 10 // bytes
 )
 
 func (c *Core) buffer() []byte {

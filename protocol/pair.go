@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
@@ -95,12 +96,6 @@ func (s *stream) gone(m *message.Message) {
 	c.waiting--
 }
 
-// weight is what a complete message holds, roughly: its body, and for its head
-// what it took on the wire, up to the length heads have.
-func weight(m *message.Message) int {
-	return len(m.Body) + int(min(m.Stop-m.Begin, 4<<10))
-}
-
 // single is an exchange with one half.
 func (s *stream) single(m *message.Message, why message.Half, pair uint64) *message.Exchange {
 	x := &message.Exchange{Flow: s.flow, Protocol: s.proto.Name, Half: why, Pair: pair}
@@ -162,16 +157,16 @@ func (s *stream) handOver(m *message.Message) {
 }
 
 // late hands on a request whose answer did not come in time. It keeps its place
-// in the queue, without its body.
+// in the queue, as what an answer is paired and read by and nothing that is long.
 func (s *stream) late(a *ask) {
 	pair := s.pair(a.Request)
 	s.half(a.Request, message.AnswerLate, pair)
 	for _, m := range a.Interim {
 		s.half(m, message.AnswerLate, s.tie(a))
 	}
-	m := *a.Request
-	m.Body = nil
-	a.told, a.Request, a.Interim = true, &m, nil
+	m := a.Request
+	a.told, a.Interim = true, nil
+	a.Request = &message.Message{From: m.From, Start: m.Start, End: m.End, Begin: m.Begin, Stop: m.Stop, Op: strings.Clone(m.Op), Marks: m.Marks, Key: m.Key, Index: m.Index}
 }
 
 // unanswered hands on a request that will get no answer.

@@ -53,7 +53,7 @@ func drive(t *testing.T, c chance) {
 			cfg.Hold = 20
 		}
 		if c.pick(4) == 0 {
-			cfg.Memory = 100 + c.pick(200)
+			cfg.Memory = 1000 * (1 + c.pick(6))
 		}
 	})
 	type name struct {

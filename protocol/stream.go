@@ -64,19 +64,6 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 	return s.wake()
 }
 
-// weigh keeps Core.bytes true to what a side holds.
-func (s *stream) weigh(d *side) {
-	n := len(d.held)
-	if d.cur != nil {
-		n += len(d.cur.Body)
-		if s.keeper != nil {
-			n += s.keeper.Kept(d.cur)
-		}
-	}
-	s.core.bytes += n - d.size
-	d.size = n
-}
-
 // feed gives one chunk to the decoder.
 func (s *stream) feed(from flow.Side, c *flow.Chunk) {
 	if c.Lost > 0 {
@@ -192,7 +179,7 @@ func (s *stream) decode(from flow.Side, data []byte, how *Input) {
 		return
 	}
 	s.core.release(held)
-	d.marks = d.marks[:0]
+	d.unmark()
 }
 
 // call runs the decoder. Its error, if any, comes as an *Opaque.
@@ -231,7 +218,7 @@ func (s *stream) Tick(now packet.Time) packet.Time {
 func (s *stream) Close(r flow.Reason) {
 	s.end(r)
 	s.drop()
-	if c := s.core; len(c.streams) < maxStreams {
+	if c := s.core; len(c.streams) < maxStreams && cap(s.queue)+cap(s.onTrial) <= 2*spareMarks {
 		c.streams = append(c.streams, s)
 	}
 }
@@ -278,6 +265,6 @@ func (s *stream) drop() {
 		c.stats.OpaqueBytes += uint64(len(d.held))
 		c.release(d.held)
 		d.held, d.size, d.cur = nil, 0, nil
-		d.marks = d.marks[:0]
+		d.unmark()
 	}
 }

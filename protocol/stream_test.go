@@ -82,15 +82,15 @@ func TestMaskPanics(t *testing.T) {
 
 func TestMemory(t *testing.T) {
 	shed := func(s *protocol.Stats) uint64 { return s.ShedFlows }
-	small := func(c *protocol.Config) { c.Memory = 300 }
+	small := func(c *protocol.Config) { c.Memory = 5000 }
 	play(t, []script{
-		{"an open body", small, func(c *talk) { c.ask("?a\n").answer("!a+\n" + strings.Repeat("x", 400) + "\n").answer(";\n") }, nil, shed},
+		{"an open body", small, func(c *talk) { c.ask("?a\n").answer("!a+\n" + strings.Repeat("x", 5500) + "\n").answer(";\n") }, nil, shed},
 		{"requests that wait", small, func(c *talk) {
 			for range 40 {
 				c.ask("?abcdefgh\n")
 			}
 		}, nil, shed},
-		{"what is held", small, func(c *talk) { c.ask("?a\n").answer("!a\n").ask("?" + strings.Repeat("x", 400)) }, []string{"?a !a"}, shed},
+		{"what is held", small, func(c *talk) { c.ask("?a\n").answer("!a\n").ask("?" + strings.Repeat("x", 5000)) }, []string{"?a !a"}, shed},
 		{"what is not identified", small, func(c *talk) { c.ask("%" + strings.Repeat("x", 400)) }, []string{"opaque not_spoken"}, nil},
 		{"exchanges on trial", small, func(c *talk) {
 			c.mid = [2]bool{true, true}
@@ -109,13 +109,13 @@ func TestMemory(t *testing.T) {
 
 // The conversation that grows is shed whole; the others live on.
 func TestMemoryOfMany(t *testing.T) {
-	w := newWorld(t, func(c *protocol.Config) { c.Memory = 1000 })
+	w := newWorld(t, func(c *protocol.Config) { c.Memory = 3500 })
 	var talks []*talk
 	for i := range 4 {
 		c := w.open()
 		talks = append(talks, c.ask(fmt.Sprintf("?%d+\n%s\n", i, strings.Repeat("x", 200))))
 	}
-	talks[2].ask(strings.Repeat("y", 500) + "\n;\n")
+	talks[2].ask(strings.Repeat("y", 2000) + "\n;\n")
 	for _, c := range talks {
 		c.ask(";\n").answer("!\n")
 	}
