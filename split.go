@@ -17,6 +17,7 @@ const blockBytes = 1 << 20
 type block struct {
 	packets []packet.Packet
 	data    []byte
+	now     packet.Time // newest of all packets read when it was handed over
 }
 
 // split reads one source and spreads its packets over several workers by their
@@ -28,6 +29,8 @@ type split struct {
 	key      *packet.Partitioner
 	outs     []*share
 	free     chan *block
+	now      packet.Time  // newest of the packets read
+	last     atomic.Int64 // the same, once there are no more
 	filtered atomic.Uint64
 }
 
@@ -49,6 +52,7 @@ func (s *split) sources() (all []source.Source) {
 // run reads until the source ends or ctx does.
 func (s *split) run(ctx context.Context) error {
 	defer func() {
+		s.last.Store(int64(s.now))
 		for _, o := range s.outs {
 			close(o.in)
 		}
@@ -66,6 +70,7 @@ func (s *split) run(ctx context.Context) error {
 				s.filtered.Add(1)
 				continue
 			}
+			s.now = max(s.now, p.Time)
 			o := s.outs[s.key.Key(p)%uint64(len(s.outs))]
 			if !o.add(ctx, p) {
 				return nil
@@ -95,6 +100,7 @@ type share struct {
 	fill  *block // by the reader
 	cur   *block // by the worker
 	at    int
+	over  bool // there are no more
 }
 
 // add copies p into the block that fills.
@@ -128,6 +134,7 @@ func (o *share) flush(ctx context.Context) bool {
 	if o.fill == nil {
 		return true
 	}
+	o.fill.now = o.split.now
 	select {
 	case o.in <- o.fill:
 		o.fill = nil
@@ -151,6 +158,7 @@ func (o *share) Read(batch []packet.Packet) (int, error) {
 	if o.cur == nil {
 		b, ok := <-o.in
 		if !ok {
+			o.over = true
 			return 0, io.EOF
 		}
 		o.cur, o.at = b, 0
@@ -158,6 +166,19 @@ func (o *share) Read(batch []packet.Packet) (int, error) {
 	n := copy(batch, o.cur.packets[o.at:])
 	o.at += n
 	return n, nil
+}
+
+// elapsed returns a time that no packet still to come is older than, as far as
+// packets come in order: the clock of a worker stands still while the others
+// have all the packets.
+func (o *share) elapsed() packet.Time {
+	switch {
+	case o.over:
+		return packet.Time(o.split.last.Load())
+	case o.cur != nil && o.at == len(o.cur.packets):
+		return o.cur.now
+	}
+	return 0
 }
 
 // Stats implements source.Source; the split's own source has them.

@@ -21,6 +21,7 @@ type worker struct {
 	src    source.Source
 	live   bool
 	newest packet.Time // of the last packet read, when live
+	now    packet.Time // newest of the packets that passed the filter
 	read   time.Time   // when that was
 	shared *shared
 	parser *packet.Parser
@@ -57,6 +58,9 @@ func (w *worker) run(walk, ctx context.Context) error {
 		if n == 0 && err == nil {
 			w.idle(ctx)
 		}
+		if o, ok := w.src.(*share); ok && w.table != nil {
+			w.table.Pass(o.elapsed())
+		}
 		w.hand(ctx)
 		if errors.Is(err, io.EOF) {
 			break
@@ -83,6 +87,7 @@ func (w *worker) packet(ctx context.Context, p *packet.Packet) bool {
 		w.count.BeyondCount++
 		return false
 	}
+	w.now = max(w.now, p.Time)
 	if len(p.Data) < p.Length {
 		w.count.Cut++
 	}
@@ -118,6 +123,15 @@ func (w *worker) idle(ctx context.Context) {
 
 const lag = 250 * time.Millisecond
 
+// passed returns the time that has passed in the capture, whichever worker had
+// the packets.
+func (w *worker) passed() packet.Time {
+	if o, ok := w.src.(*share); ok {
+		return max(w.now, o.elapsed())
+	}
+	return w.now
+}
+
 // hand pushes what the batch brought to the outputs and publishes the counts.
 func (w *worker) hand(ctx context.Context) {
 	for i := range w.cfg.Outputs {
@@ -149,6 +163,7 @@ func empty[T any](s []*T) []*T {
 // close ends all conversations and hands on what they held.
 func (w *worker) close(ctx context.Context) {
 	if w.table != nil {
+		w.table.Advance(w.passed())
 		w.table.Close()
 	}
 	if w.frames != nil {

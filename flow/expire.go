@@ -10,6 +10,16 @@ func (t *Table) Advance(now packet.Time) {
 	t.expire(t.now)
 }
 
+// Pass tells that the packets given from now on are not older than now, as far
+// as packets come in order. Unlike Advance it leaves room for some that do not.
+func (t *Table) Pass(now packet.Time) {
+	if now > t.now {
+		if t.now = now; now >= t.alarm {
+			t.expire(now - slack)
+		}
+	}
+}
+
 // Close ends every conversation, the oldest first.
 func (t *Table) Close() {
 	t.expire(t.now)
