@@ -20,6 +20,7 @@ type told struct {
 	Edge   bool
 	Peer   bool
 	Lost   uint64
+	LostBy uint64
 	Mid    bool
 	End    bool
 	Reason Reason
@@ -38,7 +39,7 @@ func (r *tape) Chunk(c *Chunk) packet.Time {
 		r.check(r, c)
 	}
 	r.calls = append(r.calls, told{What: "chunk", From: c.From, Time: c.Time, Offset: c.Offset, Ack: c.Ack, Data: string(c.Data),
-		Edge: c.Edge, Peer: c.Peer, Lost: c.Lost, Mid: c.Mid, End: c.End})
+		Edge: c.Edge, Peer: c.Peer, Lost: c.Lost, LostBy: c.LostBy, Mid: c.Mid, End: c.End})
 	if r.wait == 0 {
 		return 0
 	}

@@ -191,3 +191,25 @@ func TestOverlapVectors(t *testing.T) {
 		t.Fatalf("%d vectors", seen)
 	}
 }
+
+// TestLostBy holds that what a side repeats does not count as said after it had
+// received what it acknowledges by then.
+func TestLostBy(t *testing.T) {
+	s := newScene(t)
+	s.handshake()
+	s.send(said(Server, 0, "12", 0), said(Server, 0, "12", 3), said(Client, 3, "d", 2), said(Server, 2, "3", 4))
+	s.pass(60 * ms)
+	s.wantOrder(0, "s:12 c:[3]d s:3")
+	k := 0
+	s.table.Close()
+	for _, c := range s.tape(0).calls {
+		if c.Lost > 0 {
+			if k++; c.LostBy != 2 {
+				t.Errorf("LostBy %d", c.LostBy)
+			}
+		}
+	}
+	if k != 1 {
+		t.Errorf("%d gaps", k)
+	}
+}
