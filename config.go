@@ -30,7 +30,8 @@ type Config struct {
 	// Ports keeps packets with one of these ports on their innermost
 	// transport; the port's owner is the server. None: keep all
 	Ports []uint16
-	// Packets ends the run after so many packets that passed Filter. 0: no end
+	// Packets ends the run with the last of so many packets that passed Filter.
+	// 0: no end
 	Packets uint64
 	// Protocols makes the decoders of one worker. nil: no exchanges are read
 	Protocols func() []protocol.Protocol
@@ -46,6 +47,8 @@ type Config struct {
 	// Log takes what happens; nil is silent.
 	Log *slog.Logger
 
+	// The bounds of all conversations together, Flow.MaxFlows, Flow.MaxBytes and
+	// Core.Memory, are those of the run: each worker gets its share.
 	Parser packet.Config
 	Flow   flow.Config
 	Core   protocol.Config
@@ -111,6 +114,14 @@ func (c *Config) validate() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// share divides the bounds of the run among n workers.
+func (c *Config) share(n int) {
+	c.Flow.MaxFlows = max(c.Flow.MaxFlows/n, 1)
+	c.Flow.MaxBytes = max(c.Flow.MaxBytes/n, 1)
+	c.Flow.MaxPending = min(c.Flow.MaxPending, c.Flow.MaxBytes)
+	c.Core.Memory = max(c.Core.Memory/n, 1)
 }
 
 // wants tells whether an output asks for a unit.

@@ -19,16 +19,10 @@ import (
 type Passiflow struct {
 	cfg     Config
 	workers []*worker
-	split   *split // spreads a single source over several workers
-	shared  shared
+	split   *split        // spreads a single source over several workers
+	packets atomic.Uint64 // that passed the filter, of all workers; counted where there is a bound
 	ran     atomic.Bool
 }
-
-// shared is what all workers of a run count together.
-type shared struct{ packets atomic.Uint64 }
-
-// take counts one packet and tells whether it is among the first n.
-func (s *shared) take(n uint64) bool { return s.packets.Add(1) <= n }
 
 // New checks cfg and makes a run of it, which Run starts. It takes over the
 // sources, also when it returns an error: they are then closed.
@@ -49,22 +43,25 @@ func New(cfg Config) (*Passiflow, error) {
 	p.cfg.Core.Exchanges, p.cfg.Core.Messages = cfg.wants(UnitExchange), cfg.wants(UnitMessage)
 	sources := cfg.Sources
 	if len(sources) == 1 && cfg.Workers > 1 {
-		p.split = newSplit(sources[0], cfg.Workers, cfg.Parser, cfg.Filter)
-		p.cfg.Filter = nil
+		p.split = newSplit(sources[0], &cfg)
+		p.cfg.Filter, p.cfg.Packets = nil, 0
 		sources = p.split.sources()
 	}
+	p.cfg.share(len(sources))
 	n := newNotes(cfg.Log)
 	for _, src := range sources {
-		p.workers = append(p.workers, newWorker(&p.cfg, src, &p.shared, n))
+		p.workers = append(p.workers, newWorker(&p.cfg, src, &p.packets, n))
 	}
 	return p, nil
 }
 
-func newWorker(cfg *Config, src source.Source, s *shared, n *notes) *worker {
-	w := &worker{cfg: cfg, src: src, shared: s, parser: packet.NewParser(cfg.Parser), notes: n}
-	if l, ok := src.(source.Live); ok {
-		w.live = l.Live()
-	}
+func isLive(src source.Source) bool {
+	l, ok := src.(source.Live)
+	return ok && l.Live()
+}
+
+func newWorker(cfg *Config, src source.Source, packets *atomic.Uint64, n *notes) *worker {
+	w := &worker{cfg: cfg, src: src, live: isLive(src), packets: packets, parser: packet.NewParser(cfg.Parser), notes: n}
 	if len(cfg.Ports) > 0 {
 		w.ports = new([8192]byte)
 		for _, p := range cfg.Ports {
@@ -99,33 +96,38 @@ func (p *Passiflow) Run(ctx context.Context) error {
 	if p.ran.Swap(true) {
 		return errors.New("run: called twice")
 	}
-	cfg := &p.cfg
 	walk, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(walk, p.closeSources) // ends a Read that waits
 	defer stop()
 	// What the conversations held at the end must still find its way.
 	out := context.WithoutCancel(ctx)
+	if p.split != nil {
+		walk = out // the workers end with what they are given
+	}
 	errs := make([]error, len(p.workers)+1)
 	var group sync.WaitGroup
 	for i, w := range p.workers {
 		group.Go(func() {
 			errs[i] = w.run(walk, out)
-			if errs[i] != nil || cfg.Packets > 0 && p.shared.packets.Load() >= cfg.Packets {
+			if errs[i] != nil || p.reached() {
 				cancel()
 			}
 		})
 	}
 	if p.split != nil {
-		errs[len(p.workers)] = p.split.run(walk)
+		errs[len(p.workers)] = p.split.run(ctx)
 	}
 	group.Wait()
-	if walk.Err() != nil { // Read of a source closed under it
+	if ctx.Err() != nil || walk.Err() != nil { // Read of a source closed under it
 		errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, os.ErrClosed) })
 	}
 	p.closeSources()
 	return errors.Join(errs...)
 }
+
+// reached tells whether there were as many packets as asked for.
+func (p *Passiflow) reached() bool { return p.cfg.Packets > 0 && p.packets.Load() >= p.cfg.Packets }
 
 func (p *Passiflow) closeSources() {
 	for _, s := range p.cfg.Sources {
@@ -142,8 +144,10 @@ func (p *Passiflow) Stats() Stats {
 		w.mu.Unlock()
 	}
 	if p.split != nil {
-		s.Walk.Packets += p.split.filtered.Load()
-		s.Walk.Filtered += p.split.filtered.Load()
+		filtered, beyond := p.split.filtered.Load(), p.split.beyond.Load()
+		s.Walk.Packets += filtered + beyond
+		s.Walk.Filtered += filtered
+		s.Walk.BeyondCount += beyond
 	}
 	for _, src := range p.cfg.Sources {
 		x := src.Stats()

@@ -5,13 +5,19 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/source"
 )
 
-// blockBytes is how much of a file goes to a worker at once.
-const blockBytes = 1 << 20
+// Bounds of what goes to a worker at once, and how long a worker of a live
+// source waits for that before its timeouts have their turn.
+const (
+	blockBytes   = 1 << 20
+	blockPackets = 4096
+	liveWait     = 100 * time.Millisecond
+)
 
 // block is a run of packets that belong to one worker, with their data.
 type block struct {
@@ -21,21 +27,27 @@ type block struct {
 }
 
 // split reads one source and spreads its packets over several workers by their
-// innermost addresses. It owns the goroutine that reads; what it hands over
-// belongs to the worker until it gives the block back.
+// innermost addresses. What comes before that choice it does for all of them:
+// Filter, and the end after Config.Packets, so that these are the same packets
+// however many workers there are. A block belongs to the worker until it gives
+// it back. The workers take what they are given until there is no more.
 type split struct {
 	src      source.Source
+	live     bool
 	filter   Filter
+	packets  uint64 // 0: no end
 	key      *packet.Partitioner
 	outs     []*share
 	free     chan *block
 	now      packet.Time  // newest of the packets read
 	last     atomic.Int64 // the same, once there are no more
 	filtered atomic.Uint64
+	beyond   atomic.Uint64
 }
 
-func newSplit(src source.Source, n int, cfg packet.Config, f Filter) *split {
-	s := &split{src: src, filter: f, key: packet.NewPartitioner(cfg), free: make(chan *block, 4*n)}
+func newSplit(src source.Source, cfg *Config) *split {
+	n := cfg.Workers
+	s := &split{src: src, live: isLive(src), filter: cfg.Filter, packets: cfg.Packets, key: packet.NewPartitioner(cfg.Parser), free: make(chan *block, 4*n)}
 	for range n {
 		s.outs = append(s.outs, &share{split: s, in: make(chan *block, 2)})
 	}
@@ -49,19 +61,17 @@ func (s *split) sources() (all []source.Source) {
 	return all
 }
 
-// run reads until the source ends or ctx does.
+// run reads until the source ends, ctx does or the last packet asked for came.
 func (s *split) run(ctx context.Context) error {
 	defer func() {
 		s.last.Store(int64(s.now))
 		for _, o := range s.outs {
+			o.flush()
 			close(o.in)
 		}
 	}()
-	live := false
-	if l, ok := s.src.(source.Live); ok {
-		live = l.Live()
-	}
 	batch := make([]packet.Packet, source.Batch)
+	passed := uint64(0)
 	for ctx.Err() == nil {
 		n, err := s.src.Read(batch)
 		for i := range batch[:n] {
@@ -71,16 +81,15 @@ func (s *split) run(ctx context.Context) error {
 				continue
 			}
 			s.now = max(s.now, p.Time)
-			o := s.outs[s.key.Key(p)%uint64(len(s.outs))]
-			if !o.add(ctx, p) {
+			s.outs[s.key.Key(p)%uint64(len(s.outs))].add(p)
+			if passed++; passed == s.packets {
+				s.beyond.Add(uint64(n - i - 1))
 				return nil
 			}
 		}
-		if err != nil || live {
+		if s.live {
 			for _, o := range s.outs {
-				if !o.flush(ctx) {
-					return nil
-				}
+				o.flush()
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -100,16 +109,15 @@ type share struct {
 	fill  *block // by the reader
 	cur   *block // by the worker
 	at    int
-	over  bool // there are no more
+	over  bool        // there are no more
+	timer *time.Timer // of a live Read
 }
 
 // add copies p into the block that fills.
-func (o *share) add(ctx context.Context, p *packet.Packet) bool {
+func (o *share) add(p *packet.Packet) {
 	b := o.fill
-	if b != nil && len(b.data)+len(p.Data) > cap(b.data) {
-		if !o.flush(ctx) {
-			return false
-		}
+	if b != nil && (len(b.data)+len(p.Data) > cap(b.data) || len(b.packets) == blockPackets) {
+		o.flush()
 		b = nil
 	}
 	if b == nil {
@@ -127,20 +135,32 @@ func (o *share) add(ctx context.Context, p *packet.Packet) bool {
 	b.data = append(b.data, p.Data...)
 	b.packets = append(b.packets, *p)
 	b.packets[len(b.packets)-1].Data = b.data[at:len(b.data):len(b.data)]
-	return true
 }
 
-func (o *share) flush(ctx context.Context) bool {
-	if o.fill == nil {
-		return true
-	}
-	o.fill.now = o.split.now
-	select {
-	case o.in <- o.fill:
+func (o *share) flush() {
+	if o.fill != nil {
+		o.fill.now = o.split.now
+		o.in <- o.fill
 		o.fill = nil
-		return true
-	case <-ctx.Done():
-		return false
+	}
+}
+
+// next waits for a block, of a live source no longer than liveWait.
+func (o *share) next() (b *block, ok bool) {
+	if !o.split.live {
+		b, ok = <-o.in
+		return b, ok
+	}
+	if o.timer == nil {
+		o.timer = time.NewTimer(liveWait)
+	} else {
+		o.timer.Reset(liveWait)
+	}
+	select {
+	case b, ok = <-o.in:
+		return b, ok
+	case <-o.timer.C:
+		return nil, true
 	}
 }
 
@@ -156,10 +176,13 @@ func (o *share) Read(batch []packet.Packet) (int, error) {
 		}
 	}
 	if o.cur == nil {
-		b, ok := <-o.in
+		b, ok := o.next()
 		if !ok {
 			o.over = true
 			return 0, io.EOF
+		}
+		if b == nil {
+			return 0, nil
 		}
 		o.cur, o.at = b, 0
 	}
@@ -187,5 +210,8 @@ func (o *share) Stats() source.Stats { return source.Stats{} }
 // Interfaces implements source.Source.
 func (o *share) Interfaces() []source.Interface { return o.split.src.Interfaces() }
 
-// Close implements source.Source.
+// Live implements source.Live.
+func (o *share) Live() bool { return o.split.live }
+
+// Close implements source.Source; the split's own source is closed by Run.
 func (o *share) Close() error { return nil }

@@ -7,15 +7,23 @@ import (
 	"github.com/passiflow/passiflow/source"
 )
 
-// Walk counts what became of the packets the workers read. They are conserved:
+// Walk counts what became of the packets the workers read. At every moment that
+// Stats shows they are conserved:
 //
 //	Packets = Filtered + BeyondCount + the sum of Parsed
 //	Parsed[OK] = OtherPort + Flow.Packets (where records are wanted)
+//
+// and further on, where exchanges or messages are wanted,
+//
+//	Flow.Delivered = Core.Decoded + Core.SkippedBytes + Core.OpaqueBytes + Undecoded
+//	Core.Pairs + Core.Halves = Exchanges + Dropped (for outputs of exchanges alone)
+//
+// beside the sums of flow.Stats and protocol.Stats.
 type Walk struct {
 	Packets     uint64
 	Bytes       uint64 // as captured
 	Filtered    uint64 // refused by Config.Filter
-	BeyondCount uint64 // read after Config.Packets was reached
+	BeyondCount uint64 // read together with the last of Config.Packets; not part of Bytes
 	Cut         uint64 // shorter than on the wire: the snaplen was too small
 	Parsed      [packet.Reasons]uint64
 	OtherPort   uint64 // none of Config.Ports
@@ -37,7 +45,8 @@ type Stats struct {
 	Flows     int // conversations in the tables now
 	Pending   int // bytes held for want of earlier ones
 	Waiting   int // messages begun and not handed on
-	Held      int // bytes of unfinished messages
+	Held      int // bytes of messages that are incomplete or wait for their partner, as Core.Memory bounds them
+	Undecoded int // bytes in order that no decoder has used yet
 }
 
 func (s *Stats) add(o *Stats) {
@@ -63,6 +72,7 @@ func (s *Stats) add(o *Stats) {
 	s.Pending += o.Pending
 	s.Waiting += o.Waiting
 	s.Held += o.Held
+	s.Undecoded += o.Undecoded
 }
 
 // publish makes a copy of the worker's counts that others may read.
@@ -78,5 +88,6 @@ func (w *worker) publish() {
 	if w.core != nil {
 		w.public.Core = w.core.Stats()
 		w.public.Waiting, w.public.Held = w.core.Waiting(), w.core.Bytes()
+		w.public.Undecoded = w.core.Held()
 	}
 }

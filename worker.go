@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/passiflow/passiflow/flow"
@@ -17,19 +18,19 @@ import (
 // worker carries the packets of one source from Read to the queues of the
 // outputs, alone: no lock and no channel between.
 type worker struct {
-	cfg    *Config
-	src    source.Source
-	live   bool
-	newest packet.Time // of the last packet read, when live
-	now    packet.Time // newest of the packets that passed the filter
-	read   time.Time   // when that was
-	shared *shared
-	parser *packet.Parser
-	table  *flow.Table // nil: nobody wants records
-	core   *protocol.Core
-	frames Frames
-	ports  *[8192]byte // bitmap; nil: all
-	notes  *notes
+	cfg     *Config
+	src     source.Source
+	live    bool
+	newest  packet.Time    // of the last packet read, when live
+	now     packet.Time    // newest of the packets that passed the filter
+	read    time.Time      // when newest was read
+	packets *atomic.Uint64 // of all workers, where Config.Packets bounds them
+	parser  *packet.Parser
+	table   *flow.Table // nil: nobody wants records
+	core    *protocol.Core
+	frames  Frames
+	ports   *[8192]byte // bitmap; nil: all
+	notes   *notes
 
 	exchanges []*message.Exchange
 	messages  []*message.Exchange
@@ -51,6 +52,8 @@ func (w *worker) run(walk, ctx context.Context) error {
 		}
 		for i := range batch[:n] {
 			if !w.packet(ctx, &batch[i]) {
+				w.count.Packets += uint64(n - i - 1)
+				w.count.BeyondCount += uint64(n - i - 1)
 				err = io.EOF
 				break
 			}
@@ -74,8 +77,8 @@ func (w *worker) run(walk, ctx context.Context) error {
 	return nil
 }
 
-// packet takes one packet through the floors. It returns false when the run is
-// over.
+// packet takes one packet as far as it is wanted. It returns false when it was
+// the last one.
 func (w *worker) packet(ctx context.Context, p *packet.Packet) bool {
 	w.count.Packets++
 	w.count.Bytes += uint64(len(p.Data))
@@ -83,10 +86,21 @@ func (w *worker) packet(ctx context.Context, p *packet.Packet) bool {
 		w.count.Filtered++
 		return true
 	}
-	if w.cfg.Packets > 0 && !w.shared.take(w.cfg.Packets) {
-		w.count.BeyondCount++
-		return false
+	if w.cfg.Packets == 0 {
+		w.walk(ctx, p)
+		return true
 	}
+	n := w.packets.Add(1)
+	if n <= w.cfg.Packets {
+		w.walk(ctx, p)
+	} else {
+		w.count.BeyondCount++
+	}
+	return n < w.cfg.Packets
+}
+
+// walk takes one packet through the floors.
+func (w *worker) walk(ctx context.Context, p *packet.Packet) {
 	w.now = max(w.now, p.Time)
 	if len(p.Data) < p.Length {
 		w.count.Cut++
@@ -95,7 +109,7 @@ func (w *worker) packet(ctx context.Context, p *packet.Packet) bool {
 	w.count.Parsed[r]++
 	if r == packet.OK && w.ports != nil && !w.port(p.Src.Port()) && !w.port(p.Dst.Port()) {
 		w.count.OtherPort++
-		return true
+		return
 	}
 	if w.frames != nil && (r == packet.OK || r == packet.Held || w.ports == nil) {
 		w.frames.Packet(ctx, p)
@@ -104,7 +118,6 @@ func (w *worker) packet(ctx context.Context, p *packet.Packet) bool {
 	if r == packet.OK && w.table != nil {
 		w.table.Packet(p)
 	}
-	return true
 }
 
 func (w *worker) port(n uint16) bool { return w.ports[n>>3]&(1<<(n&7)) != 0 }
