@@ -140,7 +140,7 @@ func laws(t testing.TB, s passiflow.Stats) {
 	}
 }
 
-func run(t testing.TB, p *passiflow.Passiflow, ctx context.Context) error {
+func run(ctx context.Context, t testing.TB, p *passiflow.Passiflow) error {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
@@ -162,7 +162,7 @@ func TestWorkersGiveTheSame(t *testing.T) {
 			cfg, out := config(open(t, file))
 			cfg.Workers, cfg.Packets = workers, packets
 			p := start(t, cfg)
-			if err := run(t, p, t.Context()); err != nil {
+			if err := run(t.Context(), t, p); err != nil {
 				t.Fatal(err)
 			}
 			s := p.Stats()
@@ -205,7 +205,7 @@ func TestTwoSources(t *testing.T) {
 	cfg, out := config(open(t, a.Bytes()), open(t, b.Bytes()))
 	flows := &summaries{}
 	cfg.Outputs = append(cfg.Outputs, passiflow.Output{Unit: passiflow.UnitFlow, Flows: flows})
-	if err := run(t, start(t, cfg), t.Context()); err != nil {
+	if err := run(t.Context(), t, start(t, cfg)); err != nil {
 		t.Fatal(err)
 	}
 	if len(out.lines) != 2 || flows.n.Load() != 2 {
@@ -300,7 +300,7 @@ func TestEnds(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				x.do(w, &cfg, cancel)
-				if err := run(t, start(t, cfg), ctx); !errors.Is(err, x.want) || x.want == nil && err != nil {
+				if err := run(ctx, t, start(t, cfg)); !errors.Is(err, x.want) || x.want == nil && err != nil {
 					t.Errorf("Run: %v, want %v", err, x.want)
 				}
 				if w.closed.Load() == 0 || x.two && other.closed.Load() == 0 {

@@ -189,10 +189,19 @@ func (s *stream) call(in *Input) (used int, o *Opaque) {
 	if n < 0 || n > len(in.Data) {
 		n = len(in.Data)
 	}
-	if err != nil && !errors.As(err, &o) {
-		o = &Opaque{Cause: NotSpoken, Protocol: s.proto.Name, Sample: Sample(in.Data)}
+	if err != nil {
+		o = s.fault(err, in.Data)
 	}
 	return n, o
+}
+
+// fault returns the error of a decoder as an *Opaque.
+func (s *stream) fault(err error, data []byte) *Opaque {
+	var o *Opaque
+	if errors.As(err, &o) {
+		return o
+	}
+	return &Opaque{Cause: NotSpoken, Protocol: s.proto.Name, Sample: Sample(data)}
 }
 
 // guard keeps a fault of a decoder, or of a mask, inside its conversation.
