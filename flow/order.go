@@ -158,7 +158,7 @@ func (t *Table) drain(c *conn, from Side, now packet.Time) (moved bool, due pack
 			if due := t.holeDue(h, g.time); now < due && !full {
 				return moved, due
 			}
-			t.skip(h, g.off, false)
+			t.skip(h, h.gone(g.off, now < g.time.Add(t.cfg.UnackedWait) && !full), false)
 		case peer.waits(g.ack) && !full:
 			return moved, t.waitDue(peer, g.time)
 		default:
@@ -173,7 +173,10 @@ func (t *Table) drain(c *conn, from Side, now packet.Time) (moved bool, due pack
 		if due := t.holeDue(h, h.finAt); now < due {
 			return moved, due
 		}
-		t.skip(h, h.fin, false)
+		off := h.gone(h.fin, now < h.finAt.Add(t.cfg.UnackedWait))
+		if t.skip(h, off, false); off < h.fin {
+			return true, t.holeDue(h, h.finAt)
+		}
 		moved = true
 	}
 	if peer.waits(h.finAck) {
@@ -213,6 +216,15 @@ func (t *Table) take(c *conn, from Side) {
 		t.skip(h, h.next+uint64(g.cut), true)
 	}
 	t.freePage(g)
+}
+
+// gone returns up to where the bytes before off, whose wait is over, count as
+// lost. What nobody acknowledged may still come while patient.
+func (h *half) gone(off uint64, patient bool) uint64 {
+	if patient && h.hole() {
+		return min(off, h.acked)
+	}
+	return off
 }
 
 // holeDue returns when the bytes before the first held one count as lost.
