@@ -10,7 +10,7 @@ import (
 
 const (
 	restHeap    = 28 << 20 // a heap up to this size is not worth collecting
-	growthShare = 0.7      // beyond it, how much the heap may grow over what is alive
+	growthShare = 0.5      // beyond it, how much the heap may grow over what is alive
 	leastHeap   = 4 << 20  // what the runtime takes a smaller heap for
 	overBudget  = 64 << 20 // above the budget: code, stacks, what is not yet collected
 )
