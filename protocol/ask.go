@@ -20,6 +20,7 @@ type pairs struct {
 	spent     uint64 // offset behind the last answer that has its request
 	hidden    bool   // bytes of the answering side were lost since newest
 	doubt     bool   // requests may have been lost
+	holes     bool   // and not only before the first that was seen
 	trial     bool   // sure rests on turns taken after a gap: see trial.go
 	onTrial   []*message.Exchange
 }
@@ -108,6 +109,7 @@ func (s *stream) judge(from flow.Side) {
 	if g.open != nil && (d.cur == g.open || g.open.Stop >= g.to) {
 		return
 	}
+	s.holes = true
 	if from == flow.Server {
 		s.sure, s.hidden = false, true
 		return

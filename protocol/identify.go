@@ -98,6 +98,7 @@ func (s *stream) pass(from flow.Side, n int) {
 	d.mid = true
 	s.sure = false
 	s.doubt = s.doubt || from == flow.Client
+	s.holes = true
 }
 
 // match asks the protocols, those whose port it is first.

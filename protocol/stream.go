@@ -243,7 +243,7 @@ func (s *stream) end(r flow.Reason) {
 	if s.phase != decoding {
 		return
 	}
-	if !answered && (r == flow.Evicted || r == flow.Stopped) {
+	if !answered && s.holes && (r == flow.Evicted || r == flow.Stopped) {
 		s.refute() // an answer too many may have been to come
 	}
 	s.settle()

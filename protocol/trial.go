@@ -13,7 +13,10 @@ import (
 // answer looks like that to the next request, until one answer is left over.
 // So the pairs made after a gap are on trial: they are held until the
 // conversation has been quiet for a while with nothing left to answer, or is
-// over. An answer too many refutes them all.
+// over. An answer too many refutes them all. Where the capture stops before that
+// they are not proven either, unless all that is missing came before it began:
+// then it takes a client that has always one more request on its way, and was
+// never seen to, for a capture of one request and its answer to be doubted.
 
 // maxTrial bounds the exchanges held of one conversation. A client that did all
 // this without a pause has taken turns.
@@ -57,7 +60,7 @@ func (s *stream) quiet() packet.Time {
 
 // confirm ends the trial: the pairs are right.
 func (s *stream) confirm() {
-	s.trial, s.doubt = false, false
+	s.trial, s.doubt, s.holes = false, false, false
 	for i, x := range s.onTrial {
 		s.onTrial[i] = nil
 		s.hand(x)

@@ -42,3 +42,18 @@ func TestNoWrongPairWhenStopped(t *testing.T) {
 	}
 	t.Logf("%d runs", runs)
 }
+
+// TestFromTheMiddle holds that a capture of one or a few exchanges in a
+// connection that was there before, and goes on, tells them joined.
+func TestFromTheMiddle(t *testing.T) {
+	o := newObserver()
+	for seed := range 100 {
+		c := newConversation(uint64(seed))
+		n := 1 + seed%4
+		c.takeTurns(n)
+		right, fault := judge(c, o.see(c))
+		if fault != "" || len(right) != n {
+			t.Errorf("conversation %d: %d of %d joined %s", seed, len(right), n, fault)
+		}
+	}
+}
