@@ -119,6 +119,7 @@ func (c *Config) validate() error {
 // share divides the bounds of the run among n workers.
 func (c *Config) share(n int) {
 	c.Flow.MaxFlows = max(c.Flow.MaxFlows/n, 1)
+	c.Flow.MaxOver = max(c.Flow.MaxOver/n, 1)
 	c.Flow.MaxBytes = max(c.Flow.MaxBytes/n, 1)
 	c.Flow.MaxPending = min(c.Flow.MaxPending, c.Flow.MaxBytes)
 	c.Core.Memory = max(c.Core.Memory/n, 1)

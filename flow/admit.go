@@ -27,6 +27,7 @@ func (t *Table) admit(p *packet.Packet) (*conn, Side) {
 	if t.n >= t.cfg.MaxFlows {
 		t.shed()
 	}
+	t.forget()
 	return t.begin(p)
 }
 

@@ -15,6 +15,7 @@ const (
 // Config sets the bounds and waits of a Table.
 type Config struct {
 	MaxFlows     int           // conversations at once; at the cap the half-open go first, then the oldest idle. Default 65536
+	MaxOver      int           // finished conversations remembered at once; above it the oldest are forgotten. Default 8192
 	MaxPending   int           // memory in bytes that holds early segments of one side; above it the earlier ones count as lost. Default 4 MiB
 	MaxBytes     int           // the same for all conversations together; above it new conversations are refused, a quarter above it nothing waits. Default 32 MiB
 	GapWait      time.Duration // how long a byte that its receiver acknowledged may stay away before it counts as not captured. Default 50 ms
@@ -37,6 +38,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		MaxFlows:     65536,
+		MaxOver:      8192,
 		MaxPending:   4 << 20,
 		MaxBytes:     32 << 20,
 		GapWait:      50 * time.Millisecond,

@@ -76,6 +76,19 @@ func (t *Table) overdue(c *conn, now packet.Time) bool {
 	return true
 }
 
+// forget lets go of a finished conversation if too many are remembered.
+func (t *Table) forget() {
+	if t.counts[closed]+t.counts[vain] <= t.cfg.MaxOver {
+		return
+	}
+	for _, s := range [...]state{closed, vain} {
+		if c := t.lists[s].head; c != nil {
+			t.end(c, Finished, c.last)
+			return
+		}
+	}
+}
+
 // shed makes room for one conversation: one that is over first, then the
 // half-open, then the oldest idle.
 func (t *Table) shed() {
