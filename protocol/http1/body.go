@@ -82,7 +82,7 @@ func (d *decoder) grow(h *half, n int) {
 	m := h.m
 	want := len(m.Body) + n
 	most := d.s.BodyLimit
-	if h.expect < uint64(most) {
+	if h.expect < uint64(most) && uint64(want) <= h.expect { // what was expected may be wrong
 		most = int(h.expect)
 	}
 	var c int

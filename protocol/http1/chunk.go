@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/protocol"
@@ -77,7 +78,11 @@ const junkLine = 16
 // opens tells whether b begins a chunked body. Where that is doubtful already
 // (sure is false) the line must be exact.
 func opens(b []byte, sure bool) protocol.Match {
-	b = skipBlank(b)
+	rest := skipBlank(b[:min(len(b), 2*junkLine)])
+	if len(rest) == 0 && len(b) >= 2*junkLine {
+		return protocol.No
+	}
+	b = b[min(len(b), 2*junkLine)-len(rest):]
 	b = b[:min(len(b), 2*junkLine)]
 	e := bytes.IndexByte(b, '\n')
 	if e >= 0 {
@@ -110,7 +115,7 @@ func (d *decoder) notChunked(t *turn) {
 	case h.length > 0:
 		h.state, h.need, h.expect = inLength, uint64(h.length), uint64(h.length)
 	default:
-		h.state = inClose
+		h.state, h.expect = inClose, math.MaxInt64
 		h.m.Marks |= message.CloseDelimited
 	}
 }

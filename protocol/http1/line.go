@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/protocol"
@@ -165,6 +166,6 @@ func (d *decoder) junk(t *turn) bool {
 	m := &message.Message{From: t.in.From, Start: t.first(), Begin: t.offset(), Size: -1, WireSize: -1,
 		Version: "0.9", Marks: message.HTTP09 | message.CloseDelimited}
 	d.begin(t, m)
-	h.state = inClose
+	h.state, h.expect = inClose, math.MaxInt64
 	return true
 }
