@@ -49,6 +49,7 @@ type Config struct {
 
 	// The bounds of all conversations together, Flow.MaxFlows, Flow.MaxBytes and
 	// Core.Memory, are those of the run: each worker gets its share.
+	// Parser's Seed 0 stands for another one in every run.
 	Parser packet.Config
 	Flow   flow.Config
 	Core   protocol.Config

@@ -3,6 +3,7 @@ package passiflow
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sync"
@@ -61,7 +62,14 @@ func isLive(src source.Source) bool {
 }
 
 func newWorker(cfg *Config, src source.Source, packets *atomic.Uint64, n *notes) *worker {
-	w := &worker{cfg: cfg, src: src, live: isLive(src), packets: packets, parser: packet.NewParser(cfg.Parser), notes: n}
+	parser := cfg.Parser
+	if parser.Seed == 0 {
+		// Nothing that is told depends on it, and nobody can aim at a corner of a
+		// table he does not know. Where packets go to, by contrast, is the same in
+		// every run.
+		parser.Seed = rand.Uint64()
+	}
+	w := &worker{cfg: cfg, src: src, live: isLive(src), packets: packets, parser: packet.NewParser(parser), notes: n}
 	if len(cfg.Ports) > 0 {
 		w.ports = new([8192]byte)
 		for _, p := range cfg.Ports {

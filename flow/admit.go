@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"encoding/binary"
+	"net/netip"
 	"time"
 
 	"github.com/passiflow/passiflow/packet"
@@ -11,7 +13,7 @@ import (
 func (t *Table) admit(p *packet.Packet) (*conn, Side) {
 	n := uint64(len(p.Payload))
 	switch {
-	case t.sample != ^uint64(0) && !t.sampled(p.Hash):
+	case !t.sampled(p):
 		t.stats.Unsampled += n
 		t.stats.UnsampledPackets++
 		return nil, 0
@@ -31,15 +33,28 @@ func (t *Table) admit(p *packet.Packet) (*conn, Side) {
 	return t.begin(p)
 }
 
-// sampled tells whether a conversation with this hash is looked at.
-func (t *Table) sampled(hash uint64) bool {
-	h := hash ^ t.cfg.Seed
+// sampled tells whether the conversation of p is looked at. That depends on its
+// addresses and the seed alone, and not on Packet.Hash, which is another in
+// every run.
+func (t *Table) sampled(p *packet.Packet) bool {
+	return t.sample == ^uint64(0) || mixed(endHash(p.Src)+endHash(p.Dst)^t.cfg.Seed) < t.sample
+}
+
+// endHash hashes one end.
+func endHash(a netip.AddrPort) uint64 {
+	b := a.Addr().As16()
+	h := mixed(binary.BigEndian.Uint64(b[:8]))
+	h = mixed(h ^ binary.BigEndian.Uint64(b[8:]))
+	return mixed(h ^ uint64(a.Port()))
+}
+
+// mixed spreads the bits of h.
+func mixed(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	h ^= h >> 33
 	h *= 0xc4ceb9fe1a85ec53
-	h ^= h >> 33
-	return h < t.sample
+	return h ^ h>>33
 }
 
 // side returns who of c sent p, which goes between its ends.

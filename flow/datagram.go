@@ -15,7 +15,7 @@ func (t *Table) datagram(p *packet.Packet) {
 		c = nil
 	}
 	if c == nil {
-		if !t.sampled(p.Hash) && t.sample != ^uint64(0) {
+		if !t.sampled(p) {
 			t.stats.UnsampledPackets++
 			return
 		}

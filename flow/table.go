@@ -134,8 +134,13 @@ func (t *Table) add(c *conn) {
 	if 4*(t.n+1) > 3*len(t.slots) {
 		old := t.slots
 		t.slots = make([]slot, 2*len(old))
-		for _, s := range old {
-			if s.c != nil {
+		// From a gap on, so that what shares a hash keeps its order.
+		gap := 0
+		for old[gap].c != nil {
+			gap++
+		}
+		for i := range old {
+			if s := old[(gap+i)&(len(old)-1)]; s.c != nil {
 				t.place(s)
 			}
 		}
