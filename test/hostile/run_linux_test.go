@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -70,6 +69,7 @@ func run(t *testing.T, b bound, file string, args ...string) *result {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	peak := resident(c.Process.Pid)
 	watch := time.AfterFunc(4*b.wall+30*time.Second, func() { c.Process.Kill() })
 	defer watch.Stop()
 	r := &result{ledger: make(map[string]uint64)}
@@ -89,13 +89,14 @@ func run(t *testing.T, b bound, file string, args ...string) *result {
 			t.Errorf("line %d is no JSON: %.200q", r.lines, line)
 		}
 	}
+	io.Copy(io.Discard, out)
+	rss := peak()
 	err = c.Wait()
 	r.stderr = stderr.String()
 	if err != nil {
 		t.Errorf("%v\n%s", err, tail(r.stderr))
 	}
-	ru := c.ProcessState.SysUsage().(*syscall.Rusage)
-	r.rss = int(ru.Maxrss >> 10)
+	r.rss = rss
 	r.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	if strings.Contains(r.stderr, "do not add up") {
 		t.Errorf("the ledger does not add up:\n%s", tail(r.stderr))
@@ -128,3 +129,33 @@ func (r *result) has(t *testing.T, names ...string) {
 		}
 	}
 }
+
+// resident watches the memory of a process and returns what tells the most it
+// had, in MiB. The resource usage that a parent is told begins with the
+// parent's own.
+func resident(pid int) (peak func() int) {
+	stop, most := make(chan struct{}), make(chan int)
+	go func() {
+		kib := 0
+		for tick := time.NewTicker(2 * time.Millisecond); ; {
+			if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
+				if m := high.FindSubmatch(b); m != nil {
+					kib, _ = strconv.Atoi(string(m[1]))
+				}
+			}
+			select {
+			case <-stop:
+				tick.Stop()
+				most <- kib >> 10
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() int {
+		close(stop)
+		return <-most
+	}
+}
+
+var high = regexp.MustCompile(`VmHWM:\s*(\d+)`)
