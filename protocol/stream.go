@@ -51,6 +51,12 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 	} else {
 		s.feed(from, c)
 	}
+	return s.bounded()
+}
+
+// bounded sheds the conversation if all together hold too much: nothing of it
+// is handed on half. It returns when the stream wants Tick.
+func (s *stream) bounded() packet.Time {
 	if s.phase == opaque {
 		return 0
 	}
@@ -58,7 +64,7 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 	s.weigh(&s.sides[flow.Server])
 	if s.core.bytes > s.core.cfg.Memory {
 		s.core.stats.ShedFlows++
-		s.drop() // nothing of it is handed on half
+		s.drop()
 		return 0
 	}
 	return s.wake()
@@ -220,7 +226,7 @@ func (s *stream) Tick(now packet.Time) packet.Time {
 	}
 	defer s.guard()
 	s.overdue(now)
-	return s.wake()
+	return s.bounded()
 }
 
 // Close implements flow.Stream.
