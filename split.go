@@ -24,6 +24,13 @@ type block struct {
 	packets []packet.Packet
 	data    []byte
 	now     packet.Time // newest of all packets read when it was handed over
+	behind  []behind    // of packets older than one before them
+}
+
+// behind says how far the clock was when a packet was read.
+type behind struct {
+	index int // in its block
+	now   packet.Time
 }
 
 // split reads one source and spreads its packets over several workers by their
@@ -81,7 +88,11 @@ func (s *split) run(ctx context.Context) error {
 				continue
 			}
 			s.now = max(s.now, p.Time)
-			s.outs[s.key.Key(p)%uint64(len(s.outs))].add(p)
+			o := s.outs[s.key.Key(p)%uint64(len(s.outs))]
+			o.add(p)
+			if p.Time < s.now {
+				o.fill.behind = append(o.fill.behind, behind{len(o.fill.packets) - 1, s.now})
+			}
 			if passed++; passed == s.packets {
 				s.beyond.Add(uint64(n - i - 1))
 				return nil
@@ -109,6 +120,7 @@ type share struct {
 	fill  *block // by the reader
 	cur   *block // by the worker
 	at    int
+	older int         // of cur.behind, those passed
 	over  bool        // there are no more
 	timer *time.Timer // of a live Read
 }
@@ -169,7 +181,8 @@ func (o *share) Read(batch []packet.Packet) (int, error) {
 	if o.cur != nil && o.at == len(o.cur.packets) {
 		b := o.cur
 		o.cur = nil
-		b.packets, b.data = b.packets[:0], b.data[:0]
+		b.packets, b.data, b.behind = b.packets[:0], b.data[:0], b.behind[:0]
+		o.older = 0
 		select {
 		case o.split.free <- b:
 		default:
@@ -189,6 +202,17 @@ func (o *share) Read(batch []packet.Packet) (int, error) {
 	n := copy(batch, o.cur.packets[o.at:])
 	o.at += n
 	return n, nil
+}
+
+// before returns how far the clock was when the packet was read that stands n
+// places before the end of what Read returned last; 0 where it was the newest.
+func (o *share) before(n int) packet.Time {
+	late := o.cur.behind[o.older:]
+	if len(late) == 0 || late[0].index > o.at-n {
+		return 0
+	}
+	o.older++
+	return late[0].now
 }
 
 // elapsed returns a time that no packet still to come is older than, as far as

@@ -45,12 +45,16 @@ type worker struct {
 // outputs by ctx.
 func (w *worker) run(walk, ctx context.Context) error {
 	batch := make([]packet.Packet, source.Batch)
+	o, shared := w.src.(*share)
 	for walk.Err() == nil {
 		n, err := w.src.Read(batch)
 		if w.live && n > 0 {
 			w.newest, w.read = batch[n-1].Time, time.Now()
 		}
 		for i := range batch[:n] {
+			if shared {
+				w.now = max(w.now, o.before(n-i))
+			}
 			if !w.packet(ctx, &batch[i]) {
 				w.count.Packets += uint64(n - i - 1)
 				w.count.BeyondCount += uint64(n - i - 1)
@@ -61,7 +65,7 @@ func (w *worker) run(walk, ctx context.Context) error {
 		if n == 0 && err == nil {
 			w.idle(ctx)
 		}
-		if o, ok := w.src.(*share); ok && w.table != nil {
+		if shared && w.table != nil {
 			w.table.Pass(o.elapsed())
 		}
 		w.hand(ctx)
@@ -116,6 +120,9 @@ func (w *worker) walk(ctx context.Context, p *packet.Packet) {
 		w.count.Written++
 	}
 	if r == packet.OK && w.table != nil {
+		if w.now > p.Time {
+			w.table.Pass(w.now)
+		}
 		w.table.Packet(p)
 	}
 }

@@ -11,7 +11,7 @@ func (t *Table) datagram(p *packet.Packet) {
 		return
 	}
 	c, from, _ := t.find(p)
-	if c != nil && t.overdue(c, p.Time) {
+	if c != nil && t.gone(c, p.Time) {
 		c = nil
 	}
 	if c == nil {

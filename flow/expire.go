@@ -52,13 +52,21 @@ func (t *Table) expire(now packet.Time) {
 func (t *Table) idle(now packet.Time) {
 	for s := range t.lists {
 		for c := t.lists[s].head; c != nil && now-c.moved >= t.wait[s]+1e9; c = t.lists[s].head {
-			if s == int(closed) && !c.settled() {
+			if moved := c.moved; s == int(closed) && !c.settled() {
 				t.become(c, vain)
+				c.moved = moved
 			} else if !t.overdue(c, now) {
 				t.become(c, c.state) // it waits in another list now, or was touched since
 			}
 		}
 	}
+}
+
+// gone ends c, which has a packet of the time now, if it had none for too long
+// before, by its own time or by that of the table. A packet that comes out of
+// order by more than the timeouts finds the same whether or not idle was there.
+func (t *Table) gone(c *conn, now packet.Time) bool {
+	return t.overdue(c, now) || t.now-slack-c.moved >= t.waits(c)+1e9 && t.overdue(c, t.now-slack)
 }
 
 // overdue ends c if it had no packet for too long, and tells whether it did. One
@@ -69,7 +77,9 @@ func (t *Table) overdue(c *conn, now packet.Time) bool {
 		return false
 	}
 	if c.state == dying && t.wait[closed] > t.wait[dying] {
+		moved := c.moved
 		t.close(c, Idle, until)
+		c.moved = moved // when it was looked at says nothing
 		return t.overdue(c, now)
 	}
 	t.end(c, Idle, until)

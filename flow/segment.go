@@ -31,7 +31,7 @@ func (t *Table) Packet(p *packet.Packet) {
 	if c == nil && twin != nil && twin.copied(p) {
 		c, from = twin, twin.side(p)
 	}
-	if c != nil && t.overdue(c, p.Time) {
+	if c != nil && t.gone(c, p.Time) {
 		c = nil
 	}
 	if c == nil {
