@@ -64,7 +64,7 @@ func special(w uint64) uint64 {
 // appendText appends s as the inside of a JSON string. It reports false, and
 // what it returns is of no use, if s is not valid UTF-8.
 func appendText(dst, s []byte) ([]byte, bool) {
-	checked := false
+	checked, at := false, len(dst)
 	for len(s) > 0 {
 		k := min(len(s), block)
 		dst = slices.Grow(dst, k*worst+slack)
@@ -79,6 +79,9 @@ func appendText(dst, s []byte) ([]byte, bool) {
 		}
 		dst = dst[:len(dst)+n]
 		s = s[k:]
+	}
+	if checked {
+		dst = spellC1(dst, at)
 	}
 	return dst, true
 }
@@ -181,6 +184,10 @@ func appendString(dst []byte, s string) []byte {
 		d[0] = '"'
 		n, high := escape(d[1:], bytesOf(s))
 		if high&highs == 0 || utf8.ValidString(s) {
+			if high&highs != 0 {
+				dst = spellC1(dst[:len(dst)+n+1], len(dst)+1)
+				return append(dst, '"')
+			}
 			d[n+1] = '"'
 			return dst[:len(dst)+n+2]
 		}
@@ -189,7 +196,7 @@ func appendString(dst []byte, s string) []byte {
 	at := len(dst)
 	dst, ok := appendText(dst, bytesOf(s))
 	if !ok {
-		dst = appendLatin1(dst[:at], s)
+		dst = spellC1(appendLatin1(dst[:at], s), at)
 	}
 	return append(dst, '"')
 }

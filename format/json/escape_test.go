@@ -2,8 +2,11 @@ package json
 
 import (
 	"bytes"
+	stdjson "encoding/json"
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -131,5 +134,22 @@ func BenchmarkExchange(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = e.Append(dst[:0], x)
+	}
+}
+
+// What a terminal obeys never leaves as it is, and a program reads the same.
+func TestControlCharacters(t *testing.T) {
+	for _, s := range []string{"\u009b31m", "a\u0080b\u009fc\u00a0d\u00bf", "\u009b", "é\u009b\u009b", "\x9b31m", strings.Repeat("x", 600) + "\u009b" + strings.Repeat("é", 600)} {
+		got := appendString(nil, s)
+		text, _ := appendText(nil, []byte(s))
+		for _, b := range [][]byte{got, text} {
+			if strings.ContainsFunc(string(b), unicode.IsControl) {
+				t.Errorf("%q becomes %q", s, b)
+			}
+		}
+		var back string
+		if err := stdjson.Unmarshal(got, &back); err != nil || utf8.ValidString(s) && back != s {
+			t.Errorf("%q becomes %q, read as %q: %v", s, got, back, err)
+		}
 	}
 }
