@@ -9,8 +9,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/passiflow/passiflow/internal/config"
 	"github.com/passiflow/passiflow/source/filter"
@@ -73,14 +75,28 @@ func report(w io.Writer, err error) int {
 	var faults config.Faults
 	if errors.As(err, &faults) {
 		for _, f := range faults {
-			fmt.Fprintf(w, "passiflow: %v\n", f)
+			fmt.Fprintf(w, "passiflow: %s\n", printable(f.Error()))
 		}
 		return code
 	}
-	fmt.Fprintf(w, "passiflow: %v\n", err)
+	fmt.Fprintf(w, "passiflow: %s\n", printable(err.Error()))
 	var f *filter.Error
 	if errors.As(err, &f) {
 		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(f.Point(), "\n", "\n  "))
 	}
 	return code
+}
+
+// printable spells out what a terminal would obey: names of files and of
+// interfaces in them are not always chosen by whoever reads the message.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
