@@ -3,6 +3,7 @@ package pcapfile
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"strconv"
 
@@ -42,21 +43,33 @@ type port struct {
 	lost    uint64 // packets that the capture says it lost
 }
 
-// clock turns time stamps into nanoseconds.
+// maxTime is the latest time a packet is given, in the year 2260: whoever adds a
+// wait to it or subtracts one time from another needs not fear for the result.
+const maxTime = 92e17
+
+// clock turns time stamps into nanoseconds from 0 to maxTime.
 type clock struct {
 	factor uint64 // nanoseconds of a unit, 0: use unit
+	most   uint64 // the largest stamp that factor is good for
 	unit   uint64 // units of a second
 	offset int64  // seconds to add
 }
 
 func (c *clock) time(stamp uint64) packet.Time {
-	if c.factor != 0 {
-		return packet.Time(int64(stamp*c.factor) + c.offset*1e9)
+	if stamp < c.most && c.offset == 0 {
+		return packet.Time(stamp * c.factor)
 	}
-	sec, frac := stamp/c.unit, stamp%c.unit
+	frac := stamp % c.unit
 	hi, lo := bits.Mul64(frac, 1e9)
 	ns, _ := bits.Div64(hi, lo, c.unit) // frac < unit, so hi < unit
-	return packet.Time(int64(sec*1e9+ns) + c.offset*1e9)
+	sec := int64(min(stamp/c.unit, math.MaxInt64))
+	switch {
+	case c.offset > 0 && sec > math.MaxInt64-c.offset, sec+c.offset >= maxTime/1e9:
+		return maxTime
+	case sec+c.offset < 0:
+		return 0
+	}
+	return packet.Time((sec+c.offset)*1e9 + int64(ns))
 }
 
 // newClock reads if_tsresol: a negative power of 10, or of 2 with the top bit.
@@ -76,7 +89,7 @@ func newClock(resolution byte) (clock, error) {
 		unit *= 10
 	}
 	if n <= 9 {
-		return clock{factor: 1e9 / unit, unit: unit}, nil
+		return clock{factor: 1e9 / unit, most: maxTime / (1e9 / unit), unit: unit}, nil
 	}
 	return clock{unit: unit}, nil
 }
