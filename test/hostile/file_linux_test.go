@@ -115,11 +115,17 @@ func TestImpossibleTimes(t *testing.T) {
 func TestBrokenFiles(t *testing.T) {
 	le := binary.LittleEndian
 	for name, spoil := range map[string]func(b []byte) []byte{
-		"endless block":   func(b []byte) []byte { return append(le.AppendUint32(le.AppendUint32(b, 6), math.MaxUint32&^3), make([]byte, 100)...) },
+		"endless block": func(b []byte) []byte {
+			return append(le.AppendUint32(le.AppendUint32(b, 6), math.MaxUint32&^3), make([]byte, 100)...)
+		},
 		"no length":       func(b []byte) []byte { return le.AppendUint32(le.AppendUint32(le.AppendUint32(b, 6), 0), 0) },
 		"other length":    func(b []byte) []byte { b[len(b)-2] ^= 1; return b },
 		"other interface": func(b []byte) []byte { f := blocks{b}; f.packet(7, 1, nil); return f.b },
-		"more than held":  func(b []byte) []byte { f := blocks{b}; f.add(6, append(make([]byte, 12), 255, 255, 0, 0, 255, 255, 0, 0)); return f.b },
+		"more than held": func(b []byte) []byte {
+			f := blocks{b}
+			f.add(6, append(make([]byte, 12), 255, 255, 0, 0, 255, 255, 0, 0))
+			return f.b
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, c := &blocks{}, record(t)
@@ -214,7 +220,9 @@ func TestTerminal(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = &out, &stderr
 		cmd.Run()
 		for where, text := range map[string]string{"output": out.String(), "messages": stderr.String()} {
-			if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && unicode.IsControl(r) && (r != 0x7f || args[0] != "--json") || r == '\u202e' && args[0] != "--json" }) {
+			if strings.ContainsFunc(text, func(r rune) bool {
+				return r != '\n' && unicode.IsControl(r) && (r != 0x7f || args[0] != "--json") || r == '\u202e' && args[0] != "--json"
+			}) {
 				t.Errorf("%v: the %s hold what a terminal obeys:\n%.600q", args, where, text)
 			}
 			if strings.Contains(text, "c2VjcmV0") || where == "messages" && strings.Contains(text, "hunter2") {
