@@ -169,10 +169,16 @@ func (t *Table) reuse(c *conn, from Side, p *packet.Packet) (*conn, Side) {
 	at, client, ends := c.againAt, c.againFrom, c.ends
 	isn = c.againISN
 	t.stats.Reused++
+	if doubted {
+		c.half[client].packets-- // the SYN that was doubted
+	}
 	t.end(c, Finished, p.Time)
 	if t.held > t.cfg.MaxBytes {
 		t.stats.Refused += uint64(len(p.Payload))
 		t.stats.RefusedFlows++
+		if doubted {
+			t.stats.RefusedFlows++
+		}
 		return nil, 0
 	}
 	c, from = t.begin(p)

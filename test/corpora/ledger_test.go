@@ -43,7 +43,7 @@ type reading struct {
 	err       error
 }
 
-func read(t *testing.T, file string, workers int) *reading {
+func read(t *testing.T, file string, workers int, adjust func(*passiflow.Config)) *reading {
 	t.Helper()
 	c := pcapfile.DefaultConfig()
 	c.Paths = []string{file}
@@ -58,6 +58,7 @@ func read(t *testing.T, file string, workers int) *reading {
 		return builtin.Protocols(builtin.ProtocolOptions{BodyLimit: 1 << 20})
 	}
 	cfg.Outputs = []passiflow.Output{{Records: exchanges}, {Unit: passiflow.UnitFlow, Flows: flows}}
+	adjust(&cfg)
 	p, err := passiflow.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -96,8 +97,8 @@ func TestLedger(t *testing.T) {
 	opened := 0
 	for _, e := range manifest.Entries {
 		file := filepath.Join(dir, e.File)
-		one := read(t, file, 1)
-		several := read(t, file, 3)
+		one := read(t, file, 1, func(*passiflow.Config) {})
+		several := read(t, file, 3, func(*passiflow.Config) {})
 		if (one.err == nil) != (several.err == nil) {
 			t.Errorf("%s: one worker: %v, three: %v", e.File, one.err, several.err)
 		}
@@ -106,6 +107,9 @@ func TestLedger(t *testing.T) {
 		}
 		for _, broken := range append(one.laws(), several.laws()...) {
 			t.Errorf("%s: %s", e.File, broken)
+		}
+		for _, broken := range read(t, file, 2, tighten).laws() {
+			t.Errorf("%s, at every bound: %s", e.File, broken)
 		}
 		f := js.New(js.DefaultConfig())
 		if d := cmp.Diff(one.lines(f), several.lines(f)); d != "" {
@@ -119,6 +123,15 @@ func TestLedger(t *testing.T) {
 	if opened < len(manifest.Entries)*9/10 {
 		t.Errorf("only %d captures have packets", opened)
 	}
+}
+
+// tighten sets every bound so low that captures reach it.
+func tighten(c *passiflow.Config) {
+	c.Parser.FragmentBytes, c.Parser.FragmentDatagrams = 4<<10, 2
+	c.Flow.MaxFlows, c.Flow.MaxPending, c.Flow.MaxBytes = 3, 2<<10, 3<<10
+	c.Flow.Sample = 0.8
+	c.Core.Memory, c.Core.Hold, c.Core.Probe, c.Core.Outstanding = 16<<10, 600, 100, 2
+	c.Packets = 200
 }
 
 // laws returns what does not add up.
@@ -167,7 +180,7 @@ func (r *reading) laws() (broken []string) {
 	}
 	equal("packets of conversations", packets+f.NotTCP+f.RefusedFlows+f.UnsampledPackets+f.CopyPackets, f.Packets)
 	if f.Copies+f.NotTCPData == 0 {
-		equal("payload of conversations", payload, f.Payload)
+		equal("payload of conversations", payload+f.Refused+f.Unsampled, f.Payload)
 	}
 	equal("bytes in order of conversations", delivered, f.Delivered)
 	equal("lost bytes of conversations", lost, f.Lost)
