@@ -77,6 +77,12 @@ func TestIdentify(t *testing.T) {
 			c.ask("\x05\x01\x00").answer("\x05\x00").ask("\x05\x01\x00\x03\x01a\x00\x50").answer("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50")
 			c.ask("?a\n").answer("!a\n").ask("?b\n").answer("!b\n")
 		}, []string{"?a !a", "?b !b"}, identified},
+		{"a burst behind a greeting", nil, func(c *talk) { c.answer("x").ask("?a\n?b\n").answer("!a\n!b\n") },
+			[]string{"- !a pair_unproven", "- !b pair_unproven", "?a - pair_unproven", "?b - pair_unproven"}, identified},
+		{"a burst, reversed in the middle", nil, func(c *talk) {
+			c.mid = [2]bool{true, true}
+			c.answer("?a\n?b\n").ask("!a\n!b\n")
+		}, []string{"- !a pair_unproven", "- !b pair_unproven", "?a - pair_unproven", "?b - pair_unproven"}, identified},
 		{"behind a gap", nil, func(c *talk) { c.lose(client, "?a\n").answer("!a\n").ask("?b\n").answer("!b\n") },
 			[]string{"- !a request_unseen", "?b !b"}, identified},
 		{"in the middle, a request first", nil, func(c *talk) {

@@ -88,6 +88,10 @@ func (d *fake) Decode(in *protocol.Input, out protocol.Out) (used int, err error
 func (d *fake) line(in *protocol.Input, out protocol.Out, at uint64, line string) error {
 	m := d.open[in.From]
 	switch {
+	case m != nil && strings.HasPrefix(line, ">"): // begins although one is open
+		n := &message.Message{From: in.From, Begin: in.Offset + at, Op: line[1:]}
+		out.Begin(n)
+		d.open[in.From] = n
 	case m != nil && line == ";":
 		d.end(in, out, in.Offset+at+2)
 	case m != nil:

@@ -128,6 +128,16 @@ func TestTrial(t *testing.T) {
 			[]string{"?a !a", "- !b request_lost", "?c - pair_unproven", "- !c pair_unproven", "- !d pair_unproven", "- !e pair_unproven", "?d - pair_unproven", "?e - pair_unproven"}, nil},
 		{"refuted inside an answer", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c+\nx\n").ask("?d\n").answer(";\n!d\n") },
 			[]string{"?a !a", "- !b request_lost", "- !c+(x) pair_unproven", "- !d pair_unproven", "?c - pair_unproven", "?d - pair_unproven"}, nil},
+		{"refuted with an interim answer", both, func(c *talk) { gap(c).ask("?c\n").answer("~1\n!c+\nx\n").ask("?d\n"); c.w.got = nil; c.answer(";\n") },
+			[]string{"message - !c+(x)", "- !c+(x) pair_unproven", "?c - pair_unproven", "?d - pair_unproven"}, nil},
+		{"refuted by other bytes", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").answer("bad\n") },
+			[]string{"?a !a", "- !b request_lost", "?c - pair_unproven", "- !c pair_unproven", "opaque not_spoken"}, nil},
+		{"not quiet while one waits", nil, func(c *talk) { gap(c).ask("?d\n").answer("!c\n").ask("?e\n").wait(3 * second).answer("!d\n!e\n") },
+			[]string{"?a !a", "- !b request_lost", "?d - pair_unproven", "- !c pair_unproven", "?e - pair_unproven", "- !d pair_unproven", "- !e pair_unproven"}, nil},
+		{"not quiet inside an answer", nil, func(c *talk) {
+			gap(c).ask("?d\n").answer("!c\n").ask("?e\n").answer("!d+\nx\n").wait(3 * second).answer("y\n;\n!e\n")
+		},
+			[]string{"?a !a", "- !b request_lost", "?d - pair_unproven", "- !c pair_unproven", "?e - pair_unproven", "- !d+(xy) pair_unproven", "- !e pair_unproven"}, nil},
 		{"stopped", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n"); c.close(flow.Stopped) }, []string{"?a !a", "- !b request_lost", "?c - pair_unproven", "- !c pair_unproven"}, nil},
 		{"stopped after the answering side said goodbye", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").end(server); c.close(flow.Stopped) }, []string{"?a !a", "- !b request_lost", "?c !c"}, nil},
 	})

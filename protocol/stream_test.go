@@ -32,6 +32,7 @@ func TestDecode(t *testing.T) {
 		{"error", nil, func(c *talk) { c.ask("?a\n").answer("!a\n").ask("?b\nbad\nrest").answer("!b\n") },
 			[]string{"?a !a", "opaque not_spoken", "?b - no_answer"}, one(func(s *protocol.Stats) uint64 { return s.Opaque })},
 		{"let go", nil, func(c *talk) { c.ask("?a\n").answer("!a\nbye\n").ask("more").answer("words") }, []string{"?a !a", "opaque tunnelled words"}, nil},
+		{"one begins while another is open", nil, func(c *talk) { c.ask("?a+\nx\n>?b\ny\n;\n").answer("!a\n!b\n") }, []string{"?a+(x) !a", "?b(y) !b"}, nil},
 		{"lone", nil, func(c *talk) { c.ask(".a\n?b\n").answer(".c\n!b\n") }, []string{".a - lone", "- .c lone", "?b !b"}, nil},
 		{"lone and open at the end", nil, func(c *talk) { c.ask("?b\n").ask(".a+\nx\n").answer("!b\n") }, []string{"?b !b", ".a+(x)/cut_end - lone"}, nil},
 	})
