@@ -66,6 +66,13 @@ func (t *Table) idle(now packet.Time) {
 // before, by its own time or by that of the table. A packet that comes out of
 // order by more than the timeouts finds the same whether or not idle was there.
 func (t *Table) gone(c *conn, now packet.Time) bool {
+	if now-c.last < t.least && t.now-c.moved < t.least {
+		return false
+	}
+	return t.outlived(c, now)
+}
+
+func (t *Table) outlived(c *conn, now packet.Time) bool {
 	return t.overdue(c, now) || t.now-slack-c.moved >= t.waits(c)+1e9 && t.overdue(c, t.now-slack)
 }
 

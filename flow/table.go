@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/passiflow/passiflow/packet"
 )
@@ -39,6 +40,7 @@ type Table struct {
 	ports  [8192]byte // bitmap of Config.Ports
 	sample uint64     // hashes below it are in the sample
 	wait   [states]packet.Time
+	least  packet.Time // of wait: what had a packet since is not looked at closer
 }
 
 // NewTable makes a table. open is called for each conversation before its first
@@ -53,6 +55,7 @@ func NewTable(cfg Config, open func(*Flow) Stream, done func(*Summary)) *Table {
 		closed:   packet.Time(cfg.Remember),
 		vain:     packet.Time(cfg.RememberVain),
 	}
+	t.least = slices.Min(t.wait[:])
 	for _, p := range cfg.Ports {
 		t.ports[p>>3] |= 1 << (p & 7)
 	}
