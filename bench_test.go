@@ -103,9 +103,9 @@ var shapes = []struct {
 	conversations, exchanges, size int
 	budget                         float64 // allocations for an exchange: two messages, their heads, fields and body, and the exchange
 }{
-	{"api", 100, 20, 1200, 7},
-	{"bulk", 10, 4, 200_000, 10},
-	{"churn", 400, 1, 300, 10},
+	{"api", 100, 20, 1200, 6.5},
+	{"bulk", 10, 4, 200_000, 9},
+	{"churn", 400, 1, 300, 8.5},
 }
 
 // BenchmarkWalk is packets → flow → decoder, as `floor http` of the bench does

@@ -134,7 +134,7 @@ func (c *Core) Held() int { return c.held }
 
 // Open begins to read a conversation.
 func (c *Core) Open(f *flow.Flow) flow.Stream {
-	s := new(stream)
+	var s *stream
 	if n := len(c.streams); n > 0 {
 		s = c.streams[n-1]
 		c.streams = c.streams[:n-1]
@@ -142,6 +142,8 @@ func (c *Core) Open(f *flow.Flow) flow.Stream {
 			sides: [2]side{{marks: s.sides[0].marks}, {marks: s.sides[1].marks}},
 			pairs: pairs{queue: s.queue, onTrial: s.onTrial},
 		}
+	} else {
+		s = new(stream)
 	}
 	s.core, s.flow, s.sure = c, f, true
 	return s
