@@ -1,0 +1,3 @@
+// Package golden holds small captures that the project makes itself, and the
+// records they must give, line for line.
+package golden
