@@ -9,7 +9,7 @@ type Mark uint32
 const (
 	StartMissing   Mark = 1 << iota // its beginning was not seen
 	Gapped                          // bytes inside it are missing
-	CutEnd                          // the conversation ended, or was no longer seen, before the message did
+	CutEnd                          // its end was not seen: the conversation ended before, or missing bytes hide where it is
 	StillOpen                       // handed on before its end
 	BodyTruncated                   // Body stops at the body limit; the message itself is whole
 	ConflictLength                  // Content-Length and Transfer-Encoding contradict each other or themselves

@@ -153,6 +153,7 @@ func (d *decoder) step(t *turn) bool {
 func (d *decoder) gap(t *turn) {
 	h, n := t.h, t.in.Lost
 	h.scan, h.line = 0, 0
+	var ends message.Mark // CutEnd: nobody knows what else is behind the gap
 	switch h.state {
 	case atHead, lost:
 		h.state = lost
@@ -170,6 +171,7 @@ func (d *decoder) gap(t *turn) {
 		}
 		if h.state == inChunk {
 			d.missing(h, t.in.Offset-n, n) // how much of it is of this message nobody knows
+			ends = message.CutEnd
 			break
 		}
 		h.count += h.need
@@ -181,8 +183,9 @@ func (d *decoder) gap(t *turn) {
 		return
 	default:
 		d.missing(h, t.in.Offset-n, n)
+		ends = message.CutEnd
 	}
-	d.end(t, t.in.Offset-n, message.Gapped)
+	d.end(t, t.in.Offset-n, message.Gapped|ends)
 	h.state = lost
 }
 

@@ -91,7 +91,7 @@ func startsAnswer(b []byte) protocol.Match {
 }
 
 // startsRequest tells whether b begins with a request line: a method, a target
-// and the version, in one line.
+// and the version, in one line, or the simple line of HTTP/0.9.
 func startsRequest(b []byte) protocol.Match {
 	i := 0
 	for i < len(b) && isToken(b[i]) {
@@ -124,7 +124,7 @@ func startsRequest(b []byte) protocol.Match {
 	if v := lastVersion(line); v > i && knownMethod(b[:i]) {
 		return yes(line[v+5] == '1')
 	}
-	return yes(requestLine(line))
+	return yes(requestLine(line) || simpleRequest(line))
 }
 
 // requestLine tells whether a line is a whole and exact request line.

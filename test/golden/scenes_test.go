@@ -195,8 +195,8 @@ var scenes = []scene{
 	{name: "tunnels", play: func(t *pt.Tape) {
 		outer := func(in pt.Piece) pt.Piece { return pt.Ether(pt.IPv4("192.0.2.1", "192.0.2.2", in)) }
 		for i, wrap := range []func(pt.Piece) pt.Piece{
-			func(in pt.Piece) pt.Piece { return outer(pt.VXLAN(42, pt.Ether(in))) },
-			func(in pt.Piece) pt.Piece { return outer(pt.GENEVE(42, nil, pt.Ether(in))) },
+			func(in pt.Piece) pt.Piece { return outer(pt.UDP(50_000, 4789, pt.VXLAN(42, pt.Ether(in)))) },
+			func(in pt.Piece) pt.Piece { return outer(pt.UDP(50_000, 6081, pt.GENEVE(42, nil, pt.Ether(in)))) },
 			func(in pt.Piece) pt.Piece { return outer(pt.GRE(in)) },
 			outer,
 		} {
