@@ -27,6 +27,9 @@ func (t *Table) deliver(c *conn, from Side, off uint64, data []byte, ack uint64,
 	if peer.lost != 0 {
 		t.tell(c, from.Peer(), at, false)
 	}
+	if ack > peer.fin && ack != AckUnknown {
+		ack = peer.fin // the one more is the FIN
+	}
 	// Field by field: a literal would be made beside it and copied.
 	k := &t.chunk
 	k.From, k.Time, k.Offset, k.Ack, k.Data = from, at, off, ack, data

@@ -5,6 +5,7 @@ import (
 
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
 )
 
 // TestSlowAnswer holds that a request waits for an answer whose head comes in
@@ -31,5 +32,23 @@ func TestSlowAnswer(t *testing.T) {
 		if late && (len(got) != 2 || got[0].Half != message.AnswerLate || got[1].Half != message.AnswerLate || got[0].Pair != got[1].Pair) {
 			t.Errorf("%d records, want two halves tied together", len(got))
 		}
+	}
+}
+
+// TestAfterGoodbye holds that a request sent after the server has ended its
+// side is one that gets no answer: to have received that end is not to have
+// received bytes that the capture does not have.
+func TestAfterGoodbye(t *testing.T) {
+	c := newConversation(2)
+	c.open()
+	c.send(flow.Client, "GET /0 HTTP/1.1\r\nX-Id: 0\r\n\r\n")
+	c.send(flow.Server, "HTTP/1.1 200 OK\r\nX-Id: 0\r\nContent-Length: 0\r\n\r\n")
+	c.packet(flow.Server, packet.FIN|packet.ACK, nil)
+	c.send(flow.Client, "GET /1 HTTP/1.1\r\nX-Id: 1\r\n\r\n")
+	c.packet(flow.Client, packet.FIN|packet.ACK, nil)
+	c.packet(flow.Server, packet.ACK, nil)
+	got := newObserver().see(c)
+	if len(got) != 2 || got[0].Response == nil || got[1].Half != message.NoAnswer {
+		t.Errorf("%d records, the last is told as %v", len(got), got[len(got)-1].Half)
 	}
 }
