@@ -37,6 +37,10 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 				out:    []entry{{"finished", f.Finished}, {"idle", f.Idle}, {"evicted", f.Evicted}, {"at the end", f.Stopped}, {"open", uint64(st.Flows)}},
 				beside: []entry{{"begun before the capture", f.MidStream}, {"TLS", w.TLS}, {"of no known protocol", c.Unknown}, {"refused at a bound", f.RefusedFlows}, {"decoder failed", c.Broken}}})
 	}
+	if c.Decoded+c.SkippedBytes+c.OpaqueBytes > 0 {
+		all = append(all, account{what: "bytes in order", in: f.Delivered, out: []entry{{"read as messages", c.Decoded}, {"before or between messages", c.SkippedBytes},
+			{"of other protocols and tunnels", c.OpaqueBytes}, {"held", uint64(st.Undecoded)}}})
+	}
 	if n := c.Requests + c.Answers + c.Interim; n > 0 {
 		m := account{what: "messages", in: n, out: []entry{{"in pairs", 2 * c.Pairs}, {"interim answers", c.Interims}}, beside: []entry{{"refused by a rule", w.Dropped}}}
 		for h := range c.HalfBy {

@@ -152,7 +152,7 @@ func (r *reading) laws() (broken []string) {
 	equal("packets with ports", w.Parsed[packet.OK], w.OtherPort+f.Packets)
 	equal("fragments", w.Parsed[packet.Held], g.Completed+g.Expired+g.Shed+g.Replaced+g.Pending)
 	equal("payload", f.Payload, f.Delivered+f.Duplicate+f.OutOfWindow+f.AfterReset+f.Refused+f.Unsampled+f.Copies+uint64(s.Pending))
-	equal("bytes decoded", f.Delivered, c.Decoded+c.SkippedBytes+c.OpaqueBytes+uint64(s.Held))
+	equal("bytes decoded", f.Delivered, c.Decoded+c.SkippedBytes+c.OpaqueBytes+uint64(s.Undecoded))
 	equal("messages", c.Requests+c.Answers+c.Interim, 2*c.Pairs+c.Interims+c.Halves+c.ShedMessages+uint64(s.Waiting))
 	equal("conversations", f.Opened, f.Finished+f.Idle+f.Evicted+f.Stopped+uint64(s.Flows))
 	equal("conversations at the end", uint64(s.Flows), 0)
