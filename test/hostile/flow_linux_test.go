@@ -252,3 +252,35 @@ func TestClock(t *testing.T) {
 	}
 	run(t, bound{10 * time.Second, 200}, c.done())
 }
+
+// Conversations that are over and may still say something: their ends were not
+// acknowledged.
+func TestUnacknowledgedEnds(t *testing.T) {
+	c := record(t)
+	for i := range 200_000 {
+		k := c.open(i)
+		k.say(0, get)
+		k.say(1, empty)
+		k.send(0, fin|ack, "")
+		k.next[0]--
+		k.send(1, fin|ack, "")
+	}
+	path := c.done()
+	for _, unit := range []string{"exchange", "flow"} {
+		r := run(t, bound{10 * time.Second, 64 + 8 + 64}, path, "--memory", "64MiB", "--unit", unit)
+		if r.lines != 200_000 {
+			t.Errorf("%d lines of 200000:\n%s", r.lines, tail(r.stderr))
+		}
+	}
+}
+
+// Early segments whose place in line is far from both ends of it.
+func TestOutOfOrderWindow(t *testing.T) {
+	c := record(t)
+	k := c.open(0)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 300_000 {
+		c.tcp(k.at[0], k.at[1], k.next[0]+2+2*uint32(i+r.IntN(4000)), k.next[1], ack, "x")
+	}
+	run(t, bound{5 * time.Second, 100}, c.done())
+}
