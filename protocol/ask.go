@@ -18,6 +18,7 @@ type pairs struct {
 	pipelined bool         // the client was seen to send a request before the answer to the one before
 	newest    reply
 	spent     uint64 // offset behind the last answer that has its request
+	stopped   uint64 // offset behind the last answer
 	hidden    bool   // bytes of the answering side were lost since newest
 	doubt     bool   // requests may have been lost
 	holes     bool   // and not only before the first that was seen
@@ -97,6 +98,7 @@ func (s *stream) Begin(m *message.Message) *message.Message {
 	if m.Lone {
 		return nil
 	}
+	s.stray(m.Begin)
 	return s.reply(m, k.ack)
 }
 

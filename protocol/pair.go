@@ -32,6 +32,7 @@ func (s *stream) End(m *message.Message) {
 	default:
 		a := s.answering
 		s.answering = nil
+		s.stopped = m.Stop
 		if a != nil {
 			s.spent = m.Stop
 		}

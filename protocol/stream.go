@@ -159,6 +159,9 @@ func (s *stream) decode(from flow.Side, data []byte, how *Input) {
 	if s.phase == decoding && d.gap.set {
 		s.judge(from)
 	}
+	if from == flow.Server && s.phase == decoding && d.cur == nil {
+		s.stray(in.Offset + uint64(used))
+	}
 	rest := data[used:]
 	s.core.held -= len(data)
 	s.core.stats.Decoded += uint64(used)

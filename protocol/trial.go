@@ -120,6 +120,14 @@ func (s *stream) unpair(a *ask) {
 	}
 }
 
+// stray refutes the trial where the answering side, up to offset, said what is
+// no message: an answer was then read by a request that is not its own.
+func (s *stream) stray(offset uint64) {
+	if s.trial && !s.hidden && offset > s.stopped {
+		s.refute()
+	}
+}
+
 // pipelines notes that the client sends requests before it has the answer to
 // the one before.
 func (s *stream) pipelines() {
