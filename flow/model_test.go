@@ -1,6 +1,7 @@
 package flow
 
 import (
+	compare "cmp"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -193,7 +194,7 @@ func capture(d *dice, pl plan, on []wire) []wire {
 			seen = append(seen, at{w, w.Time + delay()})
 		}
 	}
-	slices.SortStableFunc(seen, func(a, b at) int { return int(a.key - b.key) })
+	slices.SortStableFunc(seen, func(a, b at) int { return compare.Compare(a.key, b.key) })
 	out := make([]wire, 0, len(seen))
 	for _, s := range seen {
 		s.w.Time = s.key

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	compare "cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -33,7 +34,7 @@ func crowd(d *dice, n int) []packet.Packet {
 			out = append(out, p)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b packet.Packet) int { return int(a.Time - b.Time) })
+	slices.SortStableFunc(out, func(a, b packet.Packet) int { return compare.Compare(a.Time, b.Time) })
 	return out
 }
 
@@ -128,7 +129,7 @@ func TestRepeatableDisorder(t *testing.T) {
 		for _, p := range packets {
 			order = append(order, at{p, p.Time + packet.Time(p.Hash%90)*ms})
 		}
-		slices.SortStableFunc(order, func(a, b at) int { return int(a.key - b.key) })
+		slices.SortStableFunc(order, func(a, b at) int { return compare.Compare(a.key, b.key) })
 		for i := range packets {
 			packets[i] = order[i].p
 		}
@@ -168,7 +169,7 @@ func TestRepeatableMemory(t *testing.T) {
 		packets[len(packets)-1].Src = netip.MustParseAddrPort("10.0.0.3:40000")
 	}
 	packets = append(packets, mine...)
-	slices.SortStableFunc(packets, func(a, b packet.Packet) int { return int(a.Time - b.Time) })
+	slices.SortStableFunc(packets, func(a, b packet.Packet) int { return compare.Compare(a.Time, b.Time) })
 	want := watched(t, packets, 1009, 0, nil)
 	got := watched(t, packets, 1, 0, func(b *Table, now packet.Time) { b.Advance(now) })
 	if diff := cmp.Diff(want, got); diff != "" {

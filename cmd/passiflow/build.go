@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"strings"
 
@@ -94,6 +95,7 @@ const flowBytes = 1536
 // split gives half of the budget to unfinished messages, a quarter to
 // conversations, and an eighth each to packets out of order and to the queue.
 func split(memory int64) budget {
+	memory = min(memory, math.MaxInt) // where pointers are short, more is not to be had
 	return budget{
 		messages: int(memory / 2),
 		segments: int(memory / 8),

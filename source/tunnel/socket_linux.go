@@ -25,8 +25,7 @@ const (
 // message is struct mmsghdr.
 type message struct {
 	head unix.Msghdr
-	size uint32
-	_    [unsafe.Sizeof(uintptr(0)) - 4]byte
+	size [unsafe.Sizeof(uintptr(0)) / 4]uint32 // in the first one; where pointers are long, padding behind it
 }
 
 // socket receives batches of datagrams, each into room of its own; pages that
@@ -136,7 +135,7 @@ func (s *socket) receive(batch []packet.Packet, wait time.Duration) (int, error)
 	for i := range n {
 		m := &s.messages[i]
 		at := i * datagram
-		batch[i].Data = s.data[at : at+int(m.size) : at+int(m.size)]
+		batch[i].Data = s.data[at : at+int(m.size[0]) : at+int(m.size[0])]
 		batch[i].Time = s.ancillary(s.control[i*control:][:int(m.head.Controllen)])
 	}
 	return n, nil
