@@ -43,8 +43,8 @@ func run(args []string) int {
 	// output goes away, before the ledger is printed.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
+	// For good: a second signal in the last moments must not take the exit code.
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 
 	p := &process{os.Stdin, os.Stdout, os.Stderr, os.Environ(), signals}
 	root := newRoot(p)

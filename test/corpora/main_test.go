@@ -3,6 +3,7 @@ package corpora
 import (
 	"bufio"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,11 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		return
+	}
+	flag.Parse()
+	if testing.Short() { // under the race detector it takes minutes, and other tests run the same code
+		fmt.Println("corpora: left out, as asked by -short")
 		return
 	}
 	os.Exit(m.Run())
