@@ -21,7 +21,7 @@ func (t *Table) admit(p *packet.Packet) (*conn, Side) {
 		// Nothing follows a RST that belongs to nothing.
 		t.stats.AfterReset += n
 		return nil, 0
-	case t.held > t.cfg.MaxBytes:
+	case t.held > t.cfg.MaxBytes && !t.relieve():
 		t.stats.Refused += n
 		t.stats.RefusedFlows++
 		return nil, 0
@@ -173,7 +173,7 @@ func (t *Table) reuse(c *conn, from Side, p *packet.Packet) (*conn, Side) {
 		c.half[client].packets-- // the SYN that was doubted
 	}
 	t.end(c, Finished, p.Time)
-	if t.held > t.cfg.MaxBytes {
+	if t.held > t.cfg.MaxBytes && !t.relieve() {
 		t.stats.Refused += uint64(len(p.Payload))
 		t.stats.RefusedFlows++
 		if doubted {

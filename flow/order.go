@@ -150,7 +150,7 @@ func (t *Table) drain(c *conn, from Side, now packet.Time) (moved bool, due pack
 	h, peer := &c.half[from], &c.half[from.Peer()]
 	for g := h.pages; g != nil; g = h.pages {
 		// At a bound nothing is waited for.
-		full := h.held > t.cfg.MaxPending || t.held > t.cfg.MaxBytes+t.cfg.MaxBytes/4
+		full := t.hurry || h.held > t.cfg.MaxPending || t.held > t.cfg.MaxBytes+t.cfg.MaxBytes/4
 		switch {
 		case h.opening:
 			if due := h.openAt.Add(t.cfg.GapWait); now < due && !full {

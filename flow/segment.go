@@ -156,6 +156,9 @@ func (t *Table) segment(c *conn, from Side, p *packet.Packet, off int64, ack uin
 	}
 	t.stats.Early++
 	t.stats.Duplicate += uint64(t.insert(h, s))
+	if t.held > t.cfg.MaxBytes {
+		t.relieve()
+	}
 }
 
 // finish notes a FIN behind the byte before end, unless bytes behind it were

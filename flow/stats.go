@@ -28,6 +28,7 @@ type Stats struct {
 
 	Opened, Finished, Idle, Evicted, Stopped uint64 // conversations
 	RefusedFlows                             uint64 // packets that would have opened a conversation at the byte budget
+	Hurried                                  uint64 // times that a conversation's missing bytes were given up early at the byte budget
 	EvictedHalfOpen                          uint64 // part of Evicted
 	MidStream                                uint64 // conversations whose beginning was not seen
 	Reused                                   uint64 // conversations that took over the ports of an older one
@@ -59,6 +60,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Evicted += o.Evicted
 	s.Stopped += o.Stopped
 	s.RefusedFlows += o.RefusedFlows
+	s.Hurried += o.Hurried
 	s.EvictedHalfOpen += o.EvictedHalfOpen
 	s.MidStream += o.MidStream
 	s.Reused += o.Reused

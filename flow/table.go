@@ -33,8 +33,9 @@ type Table struct {
 	frees  int // bytes of free
 	spare  *conn
 	spares int
-	bytes  int // data held for want of earlier ones
-	held   int // memory of the pages that hold them
+	bytes  int  // data held for want of earlier ones
+	held   int  // memory of the pages that hold them
+	hurry  bool // nothing is waited for
 	chunk  Chunk
 	stats  Stats
 	ports  [8192]byte // bitmap of Config.Ports

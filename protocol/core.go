@@ -17,7 +17,7 @@ type Config struct {
 	Quiet       time.Duration // a conversation whose pairs are on trial after a gap passes it when so long nothing was said. Default 1 s
 	OpenWait    time.Duration // an answer that goes on is handed on so long after its head. Default 5 s
 	Outstanding int           // requests of one conversation that wait for answers. Default 256
-	Memory      int           // bytes that all conversations hold: incomplete messages and those that wait for their partner; above it the conversation that grows is shed whole. Default 256 MiB
+	Memory      int           // bytes that all conversations hold: incomplete messages and those that wait for their partner; above it those that hold something and were silent for longest are shed whole. Default 256 MiB
 	Messages    bool          // hand on each half as soon as it is complete
 	Exchanges   bool          // hand on exchanges. Default true
 }
@@ -113,6 +113,7 @@ type Core struct {
 	held    int // bytes taken and not decoded
 	waiting int // messages begun and not handed on
 	in      Input
+	holders holders
 	streams []*stream // free
 	bufs    [][]byte  // free hold buffers
 }
@@ -162,7 +163,7 @@ func (c *Core) buffer() []byte {
 		c.bufs = c.bufs[:n-1]
 		return b
 	}
-	return make([]byte, 0, 4096)
+	return make([]byte, 0, 512)
 }
 
 func (c *Core) release(b []byte) {

@@ -28,6 +28,8 @@ type stream struct {
 	sides        [2]side // by role
 	waiting      int     // its part of Core.waiting
 	kept         int     // bytes of complete messages not handed on
+	older, newer *stream // in Core.holders
+	listed       bool
 	pairs
 }
 
@@ -54,18 +56,19 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 	return s.bounded()
 }
 
-// bounded sheds the conversation if all together hold too much: nothing of it
-// is handed on half. It returns when the stream wants Tick.
+// bounded notes what the conversation holds and keeps the memory bound. It
+// returns when the stream wants Tick.
 func (s *stream) bounded() packet.Time {
 	if s.phase == opaque {
 		return 0
 	}
 	s.weigh(&s.sides[flow.Client])
 	s.weigh(&s.sides[flow.Server])
+	s.core.holders.touch(s)
 	if s.core.bytes > s.core.cfg.Memory {
-		s.core.stats.ShedFlows++
-		s.drop()
-		return 0
+		if s.core.shed(); s.phase == opaque {
+			return 0
+		}
 	}
 	return s.wake()
 }
@@ -274,6 +277,7 @@ func (s *stream) letGo(o *Opaque) {
 func (s *stream) drop() {
 	c := s.core
 	s.phase = opaque
+	c.holders.remove(s)
 	s.dec, s.keeper = nil, nil
 	s.forget()
 	for i := range s.sides {

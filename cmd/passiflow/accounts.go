@@ -35,7 +35,7 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 			beside: []entry{{"missing in gaps", f.Lost}, {"acknowledged and never seen", f.AckedUnseen}}},
 			account{what: "conversations", in: f.Opened,
 				out:    []entry{{"finished", f.Finished}, {"idle", f.Idle}, {"evicted", f.Evicted}, {"at the end", f.Stopped}, {"open", uint64(st.Flows)}},
-				beside: []entry{{"begun before the capture", f.MidStream}, {"TLS", w.TLS}, {"of no known protocol", c.Unknown}, {"refused at a bound", f.RefusedFlows}, {"decoder failed", c.Broken}}})
+				beside: []entry{{"begun before the capture", f.MidStream}, {"TLS", w.TLS}, {"of no known protocol", c.Unknown}, {"refused at a bound", f.RefusedFlows}, {"gaps told early at a bound", f.Hurried}, {"decoder failed", c.Broken}}})
 	}
 	if c.Decoded+c.SkippedBytes+c.OpaqueBytes > 0 {
 		all = append(all, account{what: "bytes in order", in: f.Delivered, out: []entry{{"read as messages", c.Decoded}, {"before or between messages", c.SkippedBytes},
