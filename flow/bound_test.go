@@ -334,3 +334,31 @@ func TestAllocs(t *testing.T) {
 		t.Errorf("a conversation: %v allocations", n)
 	}
 }
+
+// Whoever has long been waiting for what never comes makes room for the next.
+func TestRelieve(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxBytes = 64 << 10
+	b := NewTable(cfg, func(*Flow) Stream { return quiet{} }, nil)
+	now := packet.Time(1e18)
+	send := func(i int, seq uint32, f packet.Flags, data string) {
+		c, s := pair(i)
+		b.Packet(&packet.Packet{Time: now, Src: c, Dst: s, Proto: packet.TCP, Hash: scramble(i), Payload: []byte(data), TCP: packet.TCPHeader{Seq: seq, Flags: f}})
+	}
+	for i := range 33 {
+		send(i, 10, packet.SYN, "")
+	}
+	for i := range 33 {
+		send(i, 12, 0, "x") // the byte before is missing
+	}
+	send(100, 10, packet.SYN, "")
+	if x := b.Stats(); x.RefusedFlows != 1 || x.Hurried != 0 {
+		t.Errorf("at once: %+v", x)
+	}
+	now += packet.Time(cfg.GapWait) + 1
+	send(101, 10, packet.SYN, "")
+	if x := b.Stats(); x.RefusedFlows != 1 || x.Hurried != 1 || x.Opened != 34 || b.held > cfg.MaxBytes {
+		t.Errorf("after a while: %+v, %d bytes held", x, b.held)
+	}
+	laws(t, b)
+}
