@@ -21,7 +21,6 @@ import (
 // discard is a Taker that takes nothing.
 type discard struct{ exchanges int }
 
-func (*discard) Mask(*message.Message)               {}
 func (d *discard) Exchange(*message.Exchange)        { d.exchanges++ }
 func (*discard) Message(*message.Exchange)           {}
 func (*discard) Opaque(*flow.Flow, *protocol.Opaque) {}

@@ -35,10 +35,9 @@ type Config struct {
 	Packets uint64
 	// Protocols makes the decoders of one worker. nil: no exchanges are read
 	Protocols func() []protocol.Protocol
-	// Mask hides secrets in each half before any output sees it. nil: none
-	Mask rule.Mask
-	// Keep decides which records go out. nil: all
-	Keep rule.Rule
+	// Rules decide which records go out and hide secrets in them, before any
+	// output sees them. nil: all records, as they are
+	Rules rule.Rule
 	// Outputs take the records.
 	Outputs []Output
 	// Frames makes what takes the packets that passed Filter and Ports, one for
@@ -83,6 +82,9 @@ type Output struct {
 	Unit    Unit
 	Records Pusher[*message.Exchange] // for UnitExchange and UnitMessage
 	Flows   Pusher[*flow.Summary]     // for UnitFlow
+	// Rules stand in place of Config.Rules for this output, which then gets
+	// copies of its own. nil: Config.Rules; rule.None: none
+	Rules rule.Rule
 }
 
 // Frames takes packets. It is used by one goroutine.

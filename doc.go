@@ -22,7 +22,7 @@
 //
 // Run starts one worker for each source, or Config.Workers of them for a single
 // source, and returns when all have ended. A worker carries a packet from its
-// source to the outputs' queues by itself; Config.Mask, Config.Keep and the
+// source to the outputs' queues by itself; Config.Rules and the
 // Pusher of an output are called by all workers. Nothing is left running after
 // Run.
 //

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/passiflow/passiflow/flow"
-	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/protocol"
 	"github.com/passiflow/passiflow/source"
@@ -89,8 +88,7 @@ func newWorker(cfg *Config, src source.Source, packets *atomic.Uint64, n *notes)
 		core := cfg.Core
 		core.Protocols = cfg.Protocols()
 		w.core = protocol.NewCore(core, w)
-		w.exchanges = make([]*message.Exchange, 0, source.Batch)
-		w.messages = make([]*message.Exchange, 0, source.Batch)
+		w.sets = newSets(cfg)
 	}
 	w.table = flow.NewTable(cfg.Flow, w.open, w.done)
 	return w

@@ -16,7 +16,7 @@ import (
 // and further on, where exchanges or messages are wanted,
 //
 //	Flow.Delivered = Core.Decoded + Core.SkippedBytes + Core.OpaqueBytes + Undecoded
-//	Core.Pairs + Core.Halves = Exchanges + Dropped (for outputs of exchanges alone)
+//	Core.Pairs + Core.Halves = Exchanges
 //
 // beside the sums of flow.Stats and protocol.Stats.
 type Walk struct {
@@ -28,9 +28,10 @@ type Walk struct {
 	Parsed      [packet.Reasons]uint64
 	OtherPort   uint64 // none of Config.Ports
 	Written     uint64 // given to Config.Frames
-	Exchanges   uint64 // records handed to outputs of unit exchange
+	Exchanges   uint64 // records of unit exchange, before the rules
 	Messages    uint64 // the same of unit message
-	Dropped     uint64 // records that Config.Keep refused
+	Dropped     uint64 // records that rules refused, counted for each set of rules
+	RuleFailed  uint64 // records on which rules failed, and which therefore went nowhere
 	TLS         uint64 // conversations that speak TLS
 }
 
@@ -64,6 +65,7 @@ func (s *Stats) add(o *Stats) {
 	w.Exchanges += x.Exchanges
 	w.Messages += x.Messages
 	w.Dropped += x.Dropped
+	w.RuleFailed += x.RuleFailed
 	w.TLS += x.TLS
 	s.Fragments.Add(&o.Fragments)
 	s.Flow.Add(&o.Flow)

@@ -32,9 +32,8 @@ type worker struct {
 	ports   *[8192]byte // bitmap; nil: all
 	notes   *notes
 
-	exchanges []*message.Exchange
-	messages  []*message.Exchange
-	flows     []*flow.Summary
+	sets  []*set
+	flows []*flow.Summary
 
 	count  Walk
 	mu     sync.Mutex
@@ -154,30 +153,19 @@ func (w *worker) passed() packet.Time {
 
 // hand pushes what the batch brought to the outputs and publishes the counts.
 func (w *worker) hand(ctx context.Context) {
-	for i := range w.cfg.Outputs {
-		switch o := &w.cfg.Outputs[i]; o.Unit {
-		case UnitExchange:
-			push(ctx, o.Records, w.exchanges)
-		case UnitMessage:
-			push(ctx, o.Records, w.messages)
-		case UnitFlow:
-			push(ctx, o.Flows, w.flows)
+	for _, s := range w.sets {
+		s.push(ctx)
+	}
+	if len(w.flows) > 0 {
+		for i := range w.cfg.Outputs {
+			if o := &w.cfg.Outputs[i]; o.Unit == UnitFlow {
+				o.Flows.Push(ctx, w.flows)
+			}
 		}
+		clear(w.flows)
+		w.flows = w.flows[:0]
 	}
-	w.exchanges, w.messages, w.flows = empty(w.exchanges), empty(w.messages), empty(w.flows)
 	w.publish()
-}
-
-func push[T any](ctx context.Context, to Pusher[T], batch []T) {
-	if len(batch) > 0 {
-		to.Push(ctx, batch)
-	}
-}
-
-// empty forgets what s points to and keeps its room.
-func empty[T any](s []*T) []*T {
-	clear(s)
-	return s[:0]
 }
 
 // close ends all conversations and hands on what they held.
@@ -219,35 +207,16 @@ func (w *worker) done(s *flow.Summary) {
 	}
 }
 
-// Mask implements protocol.Taker.
-func (w *worker) Mask(m *message.Message) {
-	if w.cfg.Mask != nil {
-		w.cfg.Mask.Mask(m)
-	}
-}
-
 // Exchange implements protocol.Taker.
 func (w *worker) Exchange(x *message.Exchange) {
-	if w.keep(x) {
-		w.exchanges = append(w.exchanges, x)
-		w.count.Exchanges++
-	}
+	w.count.Exchanges++
+	w.take(UnitExchange, x)
 }
 
 // Message implements protocol.Taker.
 func (w *worker) Message(x *message.Exchange) {
-	if w.keep(x) {
-		w.messages = append(w.messages, x)
-		w.count.Messages++
-	}
-}
-
-func (w *worker) keep(x *message.Exchange) bool {
-	if w.cfg.Keep == nil || w.cfg.Keep.Apply(x) {
-		return true
-	}
-	w.count.Dropped++
-	return false
+	w.count.Messages++
+	w.take(UnitMessage, x)
 }
 
 // Opaque implements protocol.Taker.

@@ -40,17 +40,15 @@ func DefaultConfig() Config {
 // Taker takes what a Core hands on. Its methods are called by the goroutine
 // that owns the flow table.
 type Taker interface {
-	// Mask sees each half once, when it will not change any more and before
-	// it is handed on: the place for masks.
-	Mask(m *message.Message)
-	// Exchange takes an exchange, or a half with its reason.
+	// Exchange takes an exchange, or a half with its reason. No half comes
+	// twice.
 	Exchange(x *message.Exchange)
 	// Message takes one half as it became complete; x.Half is message.Unit.
 	Message(x *message.Exchange)
 	// Opaque tells that a conversation is not, or no longer, read, and why.
 	Opaque(f *flow.Flow, o *Opaque)
-	// Broken tells that a decoder panicked, or Mask did; the conversation goes
-	// opaque, and what it had not handed on is shed.
+	// Broken tells that a decoder panicked; the conversation goes opaque, and
+	// what it had not handed on is shed.
 	Broken(f *flow.Flow, protocol string, cause any)
 }
 

@@ -127,19 +127,18 @@ func (d *fake) end(in *protocol.Input, out protocol.Out, stop uint64) {
 
 // world is a Core and what it handed on.
 type world struct {
-	t      testing.TB
-	cfg    protocol.Config
-	core   *protocol.Core
-	got    []string // what was told, one line each
-	whole  []*message.Exchange
-	masked map[*message.Message]int
-	bytes  uint64 // given to streams
-	flows  uint64
-	panics string // Mask panics on this Op
+	t     testing.TB
+	cfg   protocol.Config
+	core  *protocol.Core
+	got   []string // what was told, one line each
+	whole []*message.Exchange
+	told  map[*message.Message]bool // in exchanges
+	bytes uint64                    // given to streams
+	flows uint64
 }
 
 func newWorld(t testing.TB, change func(*protocol.Config)) *world {
-	w := &world{t: t, masked: map[*message.Message]int{}}
+	w := &world{t: t, told: map[*message.Message]bool{}}
 	w.cfg = protocol.DefaultConfig()
 	w.cfg.Protocols = []protocol.Protocol{lines()}
 	if change != nil {
@@ -163,24 +162,7 @@ func op(m *message.Message) string {
 	return s
 }
 
-func (w *world) Mask(m *message.Message) {
-	if w.panics != "" && m.Op == w.panics {
-		panic("mask")
-	}
-	if w.masked[m]++; w.masked[m] > 1 {
-		w.t.Errorf("%s masked twice", op(m))
-	}
-}
-
 func (w *world) tell(x *message.Exchange) string {
-	for _, m := range append([]*message.Message{x.Request, x.Response}, x.Interim...) {
-		if m != nil && w.masked[m] == 0 {
-			// A mark added after the mask makes a copy.
-			if m.Marks&message.CutEnd == 0 {
-				w.t.Errorf("%s handed on without masks", op(m))
-			}
-		}
-	}
 	s := op(x.Request) + " " + op(x.Response)
 	for _, m := range x.Interim {
 		s += " " + op(m)
@@ -196,6 +178,12 @@ func (w *world) tell(x *message.Exchange) string {
 
 func (w *world) Exchange(x *message.Exchange) {
 	w.got = append(w.got, w.tell(x))
+	for _, m := range append([]*message.Message{x.Request, x.Response}, x.Interim...) {
+		if m != nil && w.told[m] {
+			w.t.Errorf("%s handed on twice", op(m))
+		}
+		w.told[m] = true
+	}
 	w.whole = append(w.whole, x)
 }
 func (w *world) Message(x *message.Exchange) { w.got = append(w.got, "message "+w.tell(x)) }

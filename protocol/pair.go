@@ -74,11 +74,10 @@ func (s *stream) replied(a *ask, m *message.Message) {
 	}
 }
 
-// ready masks a half that will not change any more, and hands it on by itself
+// ready takes a half that will not change any more, and hands it on by itself
 // where that is wanted.
 func (s *stream) ready(m *message.Message, pair uint64) {
 	c := s.core
-	c.take.Mask(m)
 	n := weight(m)
 	s.kept += n
 	c.bytes += n

@@ -216,7 +216,7 @@ func (s *stream) fault(err error, data []byte) *Opaque {
 	return &Opaque{Cause: NotSpoken, Protocol: s.proto.Name, Sample: Sample(data)}
 }
 
-// guard keeps a fault of a decoder, or of a mask, inside its conversation.
+// guard keeps a fault of a decoder inside its conversation.
 func (s *stream) guard() {
 	if r := recover(); r != nil {
 		s.core.stats.Broken++

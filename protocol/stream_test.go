@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,31 +52,6 @@ func TestDecoderPanics(t *testing.T) {
 	}
 	if s := w.core.Stats(); s.Broken != 1 || s.ShedMessages != 2 {
 		t.Errorf("%d broken, %d messages shed, want 1 and 2", s.Broken, s.ShedMessages)
-	}
-}
-
-// A mask that panics must not let the message out, at whatever moment.
-func TestMaskPanics(t *testing.T) {
-	for name, run := range map[string]func(*talk){
-		"in a chunk": func(c *talk) { c.answer("!a\n").ask("?b\n") },
-		"in a tick":  func(c *talk) { c.answer("!a+\nx\n").wait(time.Minute).answer("y\n") },
-		"at close":   func(c *talk) { c.answer("!a+\nx\n") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, nil)
-			c := w.open()
-			w.panics = "!a"
-			if strings.Contains(name, "a tick") || strings.Contains(name, "close") {
-				w.panics = "!a+"
-			}
-			c.ask("?a\n")
-			run(c)
-			c.close(flow.Finished)
-			w.empty()
-			if d := cmp.Diff([]string{"broken lines mask"}, w.got); d != "" {
-				t.Error(d)
-			}
-		})
 	}
 }
 
@@ -137,7 +111,7 @@ func TestNoLeak(t *testing.T) {
 		c.ask("%").ask("?\n?a").ask("b\n").answer("!a").lose(server, "xx").answer("!b\n!c").ask("?d")
 		c.close(flow.Stopped)
 		w.got, w.whole = w.got[:0], w.whole[:0]
-		clear(w.masked)
+		clear(w.told)
 	}
 	for range 100 {
 		one()

@@ -3,15 +3,18 @@ package rule
 
 import "github.com/passiflow/passiflow/message"
 
-// Rule decides about one exchange.
+// Rule decides about one record, an exchange or a half, and hides in it what
+// must not leave. It sees each record once, before any output does, and is used
+// by several goroutines.
 type Rule interface {
-	// Apply tells whether x is kept.
+	// Apply tells whether x is kept. It changes x: it replaces values, bodies
+	// and the slices of children of fields, and never writes into bytes or into
+	// those slices, which others may share.
 	Apply(x *message.Exchange) (keep bool)
 }
 
-// Mask hides what must not leave. It runs once, on each half when it is
-// complete, before anything else sees it.
-type Mask interface {
-	// Mask replaces values in m; it never writes into bytes.
-	Mask(m *message.Message)
-}
+// None keeps everything as it is.
+type None struct{}
+
+// Apply implements Rule.
+func (None) Apply(*message.Exchange) bool { return true }

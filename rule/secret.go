@@ -78,6 +78,20 @@ func bucket(name string) uint8 {
 	return uint8(n)*11 ^ (name[0]|0x20)*3 ^ (name[n-1]|0x20)*5 ^ (name[n>>1]&0x0d)<<2
 }
 
+// Apply implements Rule: it masks all halves of x and keeps it.
+func (s *Secrets) Apply(x *message.Exchange) bool {
+	if x.Request != nil {
+		s.Mask(x.Request)
+	}
+	if x.Response != nil {
+		s.Mask(x.Response)
+	}
+	for _, m := range x.Interim {
+		s.Mask(m)
+	}
+	return true
+}
+
 // Mask replaces the values in m.
 func (s *Secrets) Mask(m *message.Message) {
 	if t := m.Target; t != "" && t[0] != '/' {

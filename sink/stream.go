@@ -29,7 +29,7 @@ type stream struct {
 }
 
 // errClosed is what a sink says that is used after Close.
-var errClosed = Permanent(errors.New("write: the sink is closed"))
+var errClosed = Broken(errors.New("write: the sink is closed"))
 
 func (s *stream) Write(ctx context.Context, batch []*message.Exchange) error {
 	if s.closed {
@@ -75,7 +75,7 @@ func write(ctx context.Context, w io.Writer, b []byte) error {
 		return nil
 	}
 	if _, err := w.Write(b); err != nil {
-		return Permanent(err)
+		return Broken(err)
 	}
 	return nil
 }

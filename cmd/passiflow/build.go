@@ -66,7 +66,7 @@ func engine(c *config.Config, log *slog.Logger) passiflow.Config {
 	limit := int(c.HTTP.BodyLimit)
 	e.Protocols = func() []protocol.Protocol { return builtin.Protocols(builtin.ProtocolOptions{BodyLimit: limit}) }
 	if !c.Mask.ShowSecrets {
-		e.Mask = rule.NewSecrets(rule.SecretHeaders())
+		e.Rules = rule.NewSecrets(rule.SecretHeaders())
 	}
 	e.Core.AnswerWait = c.HTTP.AnswerWait
 	e.Flow.Sample, e.Flow.Seed = c.Flow.Sample, uint64(c.Flow.SampleSeed)

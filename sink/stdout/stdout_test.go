@@ -68,7 +68,7 @@ func TestReaderGone(t *testing.T) {
 	s := stdout.New(c, sinktest.Format{})
 	r.Close()
 	err = s.Write(t.Context(), []*message.Exchange{{Flow: &flow.Flow{}}})
-	if !sink.ReaderGone(err) || !sink.IsPermanent(err) {
+	if !sink.ReaderGone(err) || !sink.IsBroken(err) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -57,7 +57,7 @@ func records(t *testing.T, path string, unit passiflow.Unit, bodyLimit int) stri
 	c := passiflow.DefaultConfig()
 	c.Sources = []source.Source{files}
 	c.Protocols = func() []protocol.Protocol { return builtin.Protocols(builtin.ProtocolOptions{BodyLimit: bodyLimit}) }
-	c.Mask = rule.NewSecrets(rule.SecretHeaders())
+	c.Rules = rule.NewSecrets(rule.SecretHeaders())
 	c.Outputs = []passiflow.Output{{Unit: unit, Records: l, Flows: summaries{l}}}
 	p, err := passiflow.New(c)
 	if err != nil {

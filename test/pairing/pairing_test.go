@@ -13,7 +13,6 @@ import (
 // taker keeps the exchanges of one conversation.
 type taker struct{ got []*message.Exchange }
 
-func (k *taker) Mask(*message.Message)                {}
 func (k *taker) Exchange(x *message.Exchange)         { k.got = append(k.got, x) }
 func (k *taker) Message(*message.Exchange)            {}
 func (k *taker) Opaque(*flow.Flow, *protocol.Opaque)  {}
