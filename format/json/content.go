@@ -3,14 +3,14 @@ package json
 import (
 	"encoding/base64"
 	"math/bits"
-	"unicode/utf8"
 
+	"github.com/passiflow/passiflow/format"
 	"github.com/passiflow/passiflow/message"
 )
 
 // appendContent appends the body and the marks of one half.
 func appendContent(dst []byte, m *message.Message) []byte {
-	if body := text(m); len(body) > 0 {
+	if body := format.Body(m); len(body) > 0 {
 		dst = append(dst, `,"body":"`...)
 		at := len(dst)
 		var ok bool
@@ -48,24 +48,6 @@ func appendContent(dst []byte, m *message.Message) []byte {
 		dst = append(dst, ']')
 	}
 	return dst
-}
-
-// text returns the body without the beginning of a character that the body
-// limit or a loss has cut in two: text would otherwise turn into base64 there.
-func text(m *message.Message) []byte {
-	b := m.Body
-	if m.Marks&(message.BodyTruncated|message.Incomplete) == 0 {
-		return b
-	}
-	for i := len(b) - 1; i >= 0 && i >= len(b)-utf8.UTFMax; i-- {
-		if utf8.RuneStart(b[i]) {
-			if !utf8.FullRune(b[i:]) && utf8.Valid(b[:i]) {
-				return b[:i]
-			}
-			break
-		}
-	}
-	return b
 }
 
 // appendIntegrity appends whether the record is whole, or what it lacks.

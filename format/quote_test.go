@@ -1,0 +1,55 @@
+package format_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/passiflow/passiflow/format"
+	"github.com/passiflow/passiflow/message"
+)
+
+func FuzzQuoted(f *testing.F) {
+	for _, s := range []string{"", "plain", "\x00\x1f\"\\\n\r\t\x7f", "é\u0085\u2028", "\xff\xfe", "\xe2\x82", "a\ufffdb", "😀"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		b := format.AppendQuoted([]byte("x"), s)
+		var got string
+		if err := json.Unmarshal(b[1:], &got); err != nil {
+			t.Fatalf("%q: %v", b, err)
+		}
+		if want := strings.ToValidUTF8(s, "\ufffd"); utf8.ValidString(s) && got != want {
+			t.Errorf("got %q want %q", got, want)
+		}
+		for _, r := range string(b[1:]) {
+			if r < ' ' || r >= 0x7f && r < 0xa0 {
+				t.Errorf("a control character in %q", b)
+			}
+		}
+		if string(format.AppendQuoted(nil, []byte(s))) != string(b[1:]) {
+			t.Error("bytes and text differ")
+		}
+	})
+}
+
+func TestBody(t *testing.T) {
+	for _, c := range []struct {
+		body  string
+		marks message.Mark
+		want  string
+	}{
+		{"aé", 0, "aé"},
+		{"a\xc3", 0, "a\xc3"},
+		{"a\xc3", message.BodyTruncated, "a"},
+		{"a\xe2\x82", message.CutEnd, "a"},
+		{"\xff\xc3", message.BodyTruncated, "\xff\xc3"},
+		{"aé", message.BodyTruncated, "aé"},
+	} {
+		m := &message.Message{Body: []byte(c.body), Marks: c.marks}
+		if got := string(format.Body(m)); got != c.want {
+			t.Errorf("%q: got %q want %q", c.body, got, c.want)
+		}
+	}
+}

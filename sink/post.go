@@ -1,0 +1,310 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// PostConfig is what can be set of deliveries by HTTP.
+type PostConfig struct {
+	// URL takes the POST requests: http or https. A user and password in it are
+	// sent as basic authorization. No default.
+	URL string
+	// Token is sent as "Authorization: Bearer". Default: none.
+	Token Secret
+	// Headers are sent with each request. Default: none.
+	Headers map[string]string
+	// Timeout bounds one request, answer included. Default 10 s.
+	Timeout time.Duration
+	// Gzip compresses the bodies. Default false.
+	Gzip bool
+	// TLS says whom to trust and who to be.
+	TLS TLSConfig
+	// Production refuses to send anything in the clear. Default false.
+	Production bool
+	// Agent is the User-Agent header. Default "passiflow".
+	Agent string
+	// Retry tells whether the same request may succeed later although it was
+	// answered with this status. Default: 408, 425, 429, every 5xx, and what is
+	// neither success nor failure.
+	Retry func(status int) bool
+}
+
+// DefaultPostConfig returns the defaults.
+func DefaultPostConfig() PostConfig {
+	return PostConfig{Timeout: 10 * time.Second, Agent: "passiflow", Retry: retryLater}
+}
+
+func retryLater(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return status < 400 || status >= 500
+}
+
+// Secret is a text that does not show itself: not in a log, not in an error.
+type Secret string
+
+// String returns what stands for a secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[REDACTED]"
+}
+
+// GoString returns what stands for a secret.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+const (
+	maxAnswer    = 64 << 10        // of an answer, in bytes; the rest is not read
+	maxRedirects = 3               // to the same place
+	maxDelay     = 5 * time.Minute // that a receiver may ask for
+)
+
+// Poster sends bodies to one address. It is used by one goroutine.
+type Poster struct {
+	config PostConfig
+	url    string
+	place  string // scheme and host: all of the address that is ever told
+	header http.Header
+	client *http.Client
+	packed bytes.Buffer
+	gzip   *gzip.Writer
+}
+
+// NewPoster checks c and returns what sends. It reads the files that c.TLS
+// names and opens no connection.
+func NewPoster(c PostConfig) (*Poster, error) {
+	u, err := parseAddress(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if c.Production && u.Scheme != "https" {
+		return nil, fmt.Errorf("url %s: must use https in production", u.Scheme+"://"+u.Host)
+	}
+	if c.Timeout <= 0 {
+		return nil, fmt.Errorf("timeout %v: must be more than 0", c.Timeout)
+	}
+	if c.Retry == nil {
+		c.Retry = retryLater
+	}
+	header := http.Header{}
+	for name, value := range c.Headers {
+		if !validHeader(name, value) {
+			return nil, fmt.Errorf("header %q: not the name of a header with a value of one line", name)
+		}
+		header.Set(name, value)
+	}
+	if c.Agent != "" && header.Get("User-Agent") == "" {
+		header.Set("User-Agent", c.Agent)
+	}
+	if c.Token != "" {
+		if !validHeader("Authorization", string(c.Token)) {
+			return nil, errors.New("token: must be one line")
+		}
+		header.Set("Authorization", "Bearer "+string(c.Token))
+	}
+	config, err := c.TLS.client()
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		TLSClientConfig:     config,
+		TLSHandshakeTimeout: c.Timeout,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        2,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true,
+		// A slow receiver must not make the answer's head grow.
+		MaxResponseHeaderBytes: maxAnswer,
+	}
+	p := &Poster{config: c, url: u.String(), place: u.Scheme + "://" + u.Host, header: header}
+	p.client = &http.Client{Transport: transport, CheckRedirect: p.follow}
+	return p, nil
+}
+
+// parseAddress reads the address to send to. Its errors do not repeat it: it
+// may hold a password.
+func parseAddress(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, errors.New("url: none given: name an address such as https://host/path")
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		var fault *url.Error
+		if errors.As(err, &fault) {
+			err = fault.Err
+		}
+		return nil, fmt.Errorf("url: not an address: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("url: must begin with http:// or https://")
+	}
+	if u.Hostname() == "" {
+		return nil, errors.New("url: names no host")
+	}
+	return u, nil
+}
+
+func validHeader(name, value string) bool {
+	if name == "" || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+	})
+}
+
+// follow lets a redirect pass that repeats the request at the same place. To
+// any other the records, and what they are sent with, do not go.
+func (p *Poster) follow(r *http.Request, via []*http.Request) error {
+	if r.Method != http.MethodPost || len(via) > maxRedirects || r.URL.Scheme+"://"+r.URL.Host != p.place {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// Place returns scheme and host of the address, which may be told to anybody.
+func (p *Poster) Place() string { return p.place }
+
+// Post sends body once and returns the beginning of the answer. What is
+// answered with a status of success was taken. An error is Permanent where
+// trying again is of no use; it says nothing of body, token and headers, and
+// where the receiver asked to wait, RetryAfter knows how long.
+func (p *Poster) Post(ctx context.Context, contentType string, body []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	within, cancel := context.WithTimeout(ctx, p.config.Timeout)
+	defer cancel()
+	packed := p.config.Gzip
+	if packed {
+		body = p.pack(body)
+	}
+	r, err := http.NewRequestWithContext(within, http.MethodPost, p.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, Permanent(fmt.Errorf("post to %s: %w", p.place, bare(err)))
+	}
+	for name, values := range p.header {
+		r.Header[name] = values
+	}
+	if host := p.header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	r.Header.Set("Content-Type", contentType)
+	if packed {
+		r.Header.Set("Content-Encoding", "gzip")
+	}
+	a, err := p.client.Do(r)
+	if err != nil {
+		return nil, p.fault(ctx, err)
+	}
+	defer a.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(a.Body, maxAnswer))
+	if a.StatusCode/100 == 2 {
+		return answer, nil // it was taken, whatever became of the answer's rest
+	}
+	if err != nil {
+		return nil, p.fault(ctx, err)
+	}
+	return answer, p.refusal(a)
+}
+
+func (p *Poster) fault(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("post to %s: no answer within %v", p.place, p.config.Timeout)
+	}
+	return fmt.Errorf("post to %s: %w", p.place, bare(err))
+}
+
+// bare takes away the address, which may hold secrets, from an error.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// refusal makes an error of an answer that is no success.
+func (p *Poster) refusal(a *http.Response) error {
+	err := fmt.Errorf("post to %s: answered %d %s", p.place, a.StatusCode, http.StatusText(a.StatusCode))
+	if a.StatusCode/100 == 3 {
+		err = fmt.Errorf("%w: a redirect that would leave the address is not followed: set the url it leads to", err)
+	}
+	if !p.config.Retry(a.StatusCode) {
+		return Permanent(err)
+	}
+	if d := delay(a.Header.Get("Retry-After"), time.Now()); d > 0 {
+		return &later{err, d}
+	}
+	return err
+}
+
+// delay reads a Retry-After header: seconds or a date (RFC 9110 section 10.2.3).
+func delay(text string, now time.Time) time.Duration {
+	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return min(time.Duration(n)*time.Second, maxDelay)
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(at.Sub(now), 0), maxDelay)
+	}
+	return 0
+}
+
+type later struct {
+	err  error
+	wait time.Duration
+}
+
+func (l *later) Error() string { return l.err.Error() }
+func (l *later) Unwrap() error { return l.err }
+
+// RetryAfter returns how long whoever answered with err wants to be left alone,
+// 0 where nothing was said.
+func RetryAfter(err error) time.Duration {
+	var l *later
+	if errors.As(err, &l) {
+		return l.wait
+	}
+	return 0
+}
+
+// pack compresses body into room that is kept.
+func (p *Poster) pack(body []byte) []byte {
+	if p.packed.Cap() > keep {
+		p.packed = bytes.Buffer{}
+	}
+	p.packed.Reset()
+	if p.gzip == nil {
+		p.gzip = gzip.NewWriter(&p.packed)
+	} else {
+		p.gzip.Reset(&p.packed)
+	}
+	_, _ = p.gzip.Write(body) // into memory
+	_ = p.gzip.Close()
+	return p.packed.Bytes()
+}
+
+// Close closes the connections that are kept.
+func (p *Poster) Close() { p.client.CloseIdleConnections() }
