@@ -51,11 +51,8 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 		m.out = append(m.out, entry{"shed at a bound", c.ShedMessages}, entry{"waiting", uint64(st.Waiting)})
 		all = append(all, m)
 	}
-	if out.records != nil {
-		all = append(all, queue("records", out.records.Stats()))
-	}
-	if out.frames != nil {
-		all = append(all, queue("packets to the file", out.frames.Stats()))
+	for _, x := range out.all {
+		all = append(all, queue(x.name, x.stats()))
 	}
 	return all
 }

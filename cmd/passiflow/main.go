@@ -52,6 +52,16 @@ func run(args []string) int {
 	return report(p.stderr, root.ExecuteContext(context.Background()))
 }
 
+// getenv returns the value of an environment variable, "" where it is not set.
+func (p *process) getenv(name string) string {
+	for _, e := range p.environ {
+		if k, v, ok := strings.Cut(e, "="); ok && k == name {
+			return v
+		}
+	}
+	return ""
+}
+
 // exit is an error that knows its exit code.
 type exit struct {
 	code int

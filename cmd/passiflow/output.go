@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/passiflow/passiflow"
 	"github.com/passiflow/passiflow/builtin"
@@ -20,49 +23,94 @@ import (
 	"github.com/passiflow/passiflow/source"
 )
 
-// outputs are the queues of a run; either may be nil.
+// output is one queue of a run and what it is called.
+type output struct {
+	name      string
+	records   *sink.Records // one of these
+	frames    *sink.Frames
+	essential bool // the run ends where it fails
+}
+
+// outputs are the queues of a run.
 type outputs struct {
-	records *sink.Records
-	frames  *sink.Frames
+	all    []*output
+	none   chan struct{} // closed when the run has nobody left to write for
+	closed chan struct{} // closed with the queues
+	once   sync.Once
+	log    *slog.Logger
 }
 
 // openOutputs opens what c asks for and enters it in e.
-func openOutputs(c *config.Config, e *passiflow.Config, p *process, live bool) (*outputs, error) {
+func openOutputs(c *config.Config, e *passiflow.Config, p *process, log *slog.Logger, live bool) (*outputs, error) {
+	o := &outputs{none: make(chan struct{}), closed: make(chan struct{}), log: log}
+	count := int64(len(c.Sinks))
+	name := recordFormat(c, p)
+	if name != config.None {
+		count++
+	}
+	if c.Output.Write != "" {
+		count++
+	}
 	q := sink.DefaultQueueConfig()
-	q.Bytes = split(c.Flow.Memory).queue
+	q.Bytes = split(c.Flow.Memory).queue / max(count, 1)
 	if !live { // the reader can wait, and a long queue would only use memory
 		q.Policy = sink.Wait
 		q.Bytes = min(q.Bytes, 4<<20)
 	}
-	o := &outputs{}
-	if name := c.Output.Write; name != "" {
-		w, err := create(name, p)
+	lines := builtin.FormatOptions{Width: screenWidth(p), Color: colour(c, p), Verbose: c.Output.Verbose}
+	if err := o.open(c, e, p, q, lines, name, live); err != nil {
+		done, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = o.close(done) // nothing was written
+		return nil, err
+	}
+	o.watch()
+	return o, nil
+}
+
+func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink.QueueConfig, lines builtin.FormatOptions, name string, live bool) error {
+	if file := c.Output.Write; file != "" {
+		w, err := create(file, p)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		f := builtin.Packets(int(c.Capture.Snaplen))
-		o.frames = sink.NewFrames(sink.NewFrameStream(w, f.Head, w.Close), q)
-		e.Frames = func(s source.Source) passiflow.Frames {
-			return &framer{format: f, to: o.frames.Framer(), source: s}
+		o.frames(e, "packets to the file", f, sink.NewFrames(sink.NewFrameStream(w, f.Head, w.Close), q))
+	}
+	if name != config.None {
+		f := builtin.Formats()[name](lines)
+		to := stdout.DefaultConfig()
+		to.Writer = p.stdout
+		o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q)
+	}
+	for _, s := range c.Sinks {
+		to, err := s.Setup.Open(builtin.SinkOptions{Log: o.log.With("sink", s.Name), Getenv: p.getenv, Stdout: p.stdout, Version: versionText(), Unit: s.Unit, Live: live, Lines: lines})
+		if err != nil {
+			return &exit{exitRun, fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
+		o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, s.Queue.Over(q))
 	}
-	name := recordFormat(c, p)
-	if name == config.None {
-		return o, nil
-	}
-	f := builtin.Formats()[name](builtin.FormatOptions{Width: screenWidth(p), Color: colour(c, p), Verbose: c.Output.Verbose})
-	to := stdout.DefaultConfig()
-	to.Writer = p.stdout
-	o.records = sink.NewRecords(stdout.New(to, f), q)
-	switch c.Output.Unit {
+	return nil
+}
+
+// records puts a queue before a sink of records.
+func (o *outputs) records(e *passiflow.Config, x *output, unit string, to sink.Sink, q sink.QueueConfig) {
+	x.records = sink.NewRecords(to, q)
+	o.all = append(o.all, x)
+	out := passiflow.Output{Records: x.records}
+	switch unit {
 	case "flow":
-		e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitFlow, Flows: summaries{o.records}})
+		out = passiflow.Output{Unit: passiflow.UnitFlow, Flows: summaries{x.records}}
 	case "message":
-		e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitMessage, Records: o.records})
-	default:
-		e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitExchange, Records: o.records})
+		out.Unit = passiflow.UnitMessage
 	}
-	return o, nil
+	e.Outputs = append(e.Outputs, out)
+}
+
+// frames lets e write packets.
+func (o *outputs) frames(e *passiflow.Config, name string, f format.Frames, to *sink.Frames) {
+	o.all = append(o.all, &output{name: name, frames: to, essential: true})
+	e.Frames = func(s source.Source) passiflow.Frames { return &framer{format: f, to: to.Framer(), source: s} }
 }
 
 // create makes the file for packets; "-" is standard output.
@@ -90,7 +138,7 @@ func recordFormat(c *config.Config, p *process) string {
 	switch {
 	case c.Output.Format != config.Auto:
 		return c.Output.Format
-	case c.Output.Write == "-":
+	case c.Output.Write == "-" || len(c.Sinks) > 0:
 		return config.None
 	case terminal(p.stdout):
 		return config.Line
@@ -108,32 +156,82 @@ func colour(c *config.Config, p *process) bool {
 	return terminal(p.stdout) && !set("NO_COLOR=") && !slices.Contains(p.environ, "TERM=dumb")
 }
 
-// failed returns channels that are closed when a queue's sink fails for good.
-func (o *outputs) failed() (records, frames <-chan struct{}) {
-	if o.records != nil {
-		records = o.records.Failed()
+func (x *output) failed() <-chan struct{} {
+	if x.records != nil {
+		return x.records.Failed()
 	}
-	if o.frames != nil {
-		frames = o.frames.Failed()
-	}
-	return records, frames
+	return x.frames.Failed()
 }
 
-// close delivers what the queues hold until ctx ends. A reader that went away
-// is no error.
+func (x *output) err() error {
+	if x.records != nil {
+		return x.records.Err()
+	}
+	return x.frames.Err()
+}
+
+func (x *output) stats() sink.Stats {
+	if x.records != nil {
+		return x.records.Stats()
+	}
+	return x.frames.Stats()
+}
+
+func (x *output) close(ctx context.Context) error {
+	if x.records != nil {
+		return x.records.Close(ctx)
+	}
+	return x.frames.Close(ctx)
+}
+
+// watch tells of outputs that fail for good, and closes none when the run has
+// nothing to go on for.
+func (o *outputs) watch() {
+	left := atomic.Int64{}
+	left.Store(int64(len(o.all)))
+	over := sync.OnceFunc(func() { close(o.none) })
+	for _, x := range o.all {
+		go func() {
+			select {
+			case <-x.failed():
+			case <-o.closed:
+				return
+			}
+			err := x.err()
+			if left.Add(-1) == 0 || x.essential {
+				over() // the end of the run says why
+			} else if !sink.ReaderGone(err) {
+				o.log.Error("output failed; the others go on", "output", x.name, "error", err.Error())
+			}
+		}()
+	}
+}
+
+// close delivers what the queues hold until ctx ends, all at the same time. A
+// reader that went away is no error.
 func (o *outputs) close(ctx context.Context) error {
-	var errs []error
-	if o.records != nil {
-		if err := o.records.Close(ctx); err != nil && !sink.ReaderGone(err) {
-			errs = append(errs, fmt.Errorf("write records: %w", err))
-		}
+	errs := make([]error, len(o.all))
+	var group sync.WaitGroup
+	for i, x := range o.all {
+		group.Go(func() {
+			if err := x.close(ctx); err != nil && !sink.ReaderGone(err) {
+				errs[i] = fmt.Errorf("write %s: %w", x.name, err)
+			}
+		})
 	}
-	if o.frames != nil {
-		if err := o.frames.Close(ctx); err != nil && !sink.ReaderGone(err) {
-			errs = append(errs, fmt.Errorf("write packets: %w", err))
-		}
-	}
+	group.Wait()
+	o.once.Do(func() { close(o.closed) })
 	return errors.Join(errs...)
+}
+
+// takeRecords tells whether any output takes records.
+func (o *outputs) takeRecords() bool {
+	return slices.ContainsFunc(o.all, func(x *output) bool { return x.records != nil })
+}
+
+// pushed tells whether there was a record yet.
+func (o *outputs) pushed() bool {
+	return slices.ContainsFunc(o.all, func(x *output) bool { return x.records != nil && x.stats().Pushed.Records > 0 })
 }
 
 // summaries lets conversations travel in the queue of records.

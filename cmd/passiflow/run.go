@@ -49,7 +49,7 @@ func runCapture(ctx context.Context, p *process, c *config.Config, warnings conf
 	if f != nil && !filtersItself(c) {
 		e.Filter = f
 	}
-	out, err := openOutputs(c, &e, p, live && !c.Capture.Follow)
+	out, err := openOutputs(c, &e, p, log, live && !c.Capture.Follow)
 	if err != nil {
 		closeAll(sources)
 		return err
@@ -106,7 +106,7 @@ func (s *session) run(parent context.Context) error {
 		done <- errors.Join(err, s.out.close(drain))
 	}()
 
-	records, frames := s.out.failed()
+	none := s.out.none
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	w := newWatch(s)
@@ -116,12 +116,9 @@ func (s *session) run(parent context.Context) error {
 		select {
 		case err := <-done:
 			return s.end(w, err)
-		case <-records:
-			records = nil
+		case <-none:
+			none = nil
 			stop() // end says why
-		case <-frames:
-			frames = nil
-			stop()
 		case sig := <-s.process.signals:
 			if grace != nil && time.Since(first) < together {
 				continue

@@ -33,6 +33,12 @@ func newVersion(p *process) *cobra.Command {
 	}
 }
 
+// versionText returns the version alone.
+func versionText() string {
+	name, _ := versionOf(debug.ReadBuildInfo())
+	return name
+}
+
 // versionOf returns the version and, if the build knows it, the commit.
 func versionOf(b *debug.BuildInfo, ok bool) (name, commit string) {
 	name = version

@@ -21,7 +21,7 @@ type watch struct {
 }
 
 func newWatch(s *session) *watch {
-	w := &watch{s: s, told: s.config.Run.Silence == 0 || len(s.config.Capture.Files) > 0 && !s.config.Capture.Follow || s.out.records == nil}
+	w := &watch{s: s, told: s.config.Run.Silence == 0 || len(s.config.Capture.Files) > 0 && !s.config.Capture.Follow || !s.out.takeRecords()}
 	lines := recordFormat(s.config, s.process) == config.Line && terminal(s.process.stdout)
 	if terminal(s.process.stderr) && !lines && !s.config.Capture.Follow {
 		w.progress, _ = s.sources[0].(source.Progress)
@@ -37,7 +37,7 @@ func (w *watch) look() {
 		return
 	}
 	st := w.s.flow.Stats()
-	if st.Walk.Exchanges+st.Walk.Messages > 0 || w.s.out.records.Stats().Pushed.Records > 0 {
+	if st.Walk.Exchanges+st.Walk.Messages > 0 || w.s.out.pushed() {
 		w.told = true
 	} else if time.Since(w.s.begin) >= w.s.config.Run.Silence {
 		w.told = true

@@ -93,5 +93,6 @@ func (c *Config) contradictions() []contradiction {
 	add(c.Output.Write != "" && !c.Mask.RawUnmasked && !c.Mask.ShowSecrets,
 		"packets are written as captured, with the credentials in them: allow it with --raw-unmasked (mask.raw_unmasked)", "output.write")
 	add(c.Output.Write == "-" && (c.Output.Format == Line || c.Output.Format == JSON), "standard output cannot carry packets and records: use -q", "output.write")
+	c.sinkFaults(add)
 	return all
 }

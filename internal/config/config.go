@@ -13,6 +13,7 @@ type Config struct {
 	HTTP    HTTP
 	Mask    Mask
 	Output  Output
+	Sinks   []*Sink
 	Run     Run
 	Log     Log
 }

@@ -22,6 +22,7 @@ type Loader struct {
 	settings []Setting
 	config   *Config
 	origin   map[string]Origin // by path; absent: the default
+	prefix   string            // of every path in a fault
 	faults   Faults
 	warnings Faults
 }
@@ -113,6 +114,9 @@ func (l *Loader) group(file, path string, n *yaml.Node) {
 			l.fault(at, full, "unknown key"+l.suggest(path, key.Value, names))
 		case slices.Contains(seen, key.Value):
 			l.fault(at, full, "is given twice")
+		case path == "" && key.Value == sinksPath:
+			v, _ := l.find(sinksPath).Value.(sinks)
+			l.sinkList(file, v, key, value)
 		case path == "":
 			l.group(file, full, value)
 		default:
@@ -165,6 +169,11 @@ func (l *Loader) leaf(at Origin, path string, n *yaml.Node) {
 	case n.Kind == yaml.ScalarNode:
 		v.Clear()
 		l.set(at, path, n.Value)
+	case n.Kind == yaml.MappingNode && isTable(v):
+		v.Clear()
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			l.set(Origin{at.Name, n.Content[i].Line}, path, n.Content[i].Value+"="+follow(n.Content[i+1]).Value)
+		}
 	case n.Kind == yaml.SequenceNode && !single:
 		v.Clear()
 		for _, item := range n.Content {
@@ -195,7 +204,7 @@ func (l *Loader) find(path string) Setting {
 }
 
 func (l *Loader) fault(at Origin, path, problem string) {
-	l.faults = append(l.faults, Fault{at, path, problem})
+	l.faults = append(l.faults, Fault{at, l.prefix + path, problem})
 }
 
 // Env takes the variables of the program from environ ("NAME=value"). An empty
@@ -213,11 +222,16 @@ func (l *Loader) Env(environ []string) {
 			}
 			at := Origin{Name: name}
 			s.Value.Clear()
-			if _, ok := s.Value.(list); ok {
+			switch v := s.Value.(type) {
+			case list:
 				for _, part := range strings.Split(value, ",") {
 					l.set(at, s.Path, strings.TrimSpace(part))
 				}
-			} else {
+			case sinks:
+				for _, part := range v.split(value) {
+					l.set(at, s.Path, part)
+				}
+			default:
 				l.set(at, s.Path, value)
 			}
 			l.origin[s.Path] = at

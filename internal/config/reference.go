@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -30,17 +32,20 @@ func render(settings []Setting, explain bool, origin map[string]Origin) string {
 	}
 	last := ""
 	for _, s := range settings {
-		group, key, _ := strings.Cut(s.Path, ".")
-		if group != last {
-			if explain {
-				b.WriteByte('\n')
-			}
-			fmt.Fprintf(&b, "%s:\n", group)
-			last = group
+		group, key, nested := strings.Cut(s.Path, ".")
+		if group != last && explain {
+			b.WriteByte('\n')
 		}
+		indent := "  "
+		if !nested {
+			indent, key = "", group
+		} else if group != last {
+			fmt.Fprintf(&b, "%s:\n", group)
+		}
+		last = group
 		if explain {
 			for _, line := range wrap(sentence(s.Usage), 90) {
-				fmt.Fprintf(&b, "  # %s\n", line)
+				fmt.Fprintf(&b, "%s# %s\n", indent, line)
 			}
 			flag := ""
 			if s.Short != "" {
@@ -49,9 +54,14 @@ func render(settings []Setting, explain bool, origin map[string]Origin) string {
 			if s.Flag != "" {
 				flag += "--" + s.Flag + ", "
 			}
-			fmt.Fprintf(&b, "  # %s; %s%s\n", s.Value.Type(), flag, s.Env())
+			fmt.Fprintf(&b, "%s# %s; %s%s\n", indent, s.Value.Type(), flag, s.Env())
 		}
-		fmt.Fprintf(&b, "  %s: %s", key, literal(s.Value))
+		fmt.Fprintf(&b, "%s%s: ", indent, key)
+		if v, ok := s.Value.(sinks); ok {
+			b.WriteString(v.literal())
+		} else {
+			b.WriteString(literal(s.Value))
+		}
 		if o := origin[s.Path]; o.Name != "" {
 			fmt.Fprintf(&b, " # %s", o)
 		}
@@ -71,7 +81,7 @@ func sentence(s string) string {
 
 func literal(v Value) string {
 	s := v.String()
-	switch v.(type) {
+	switch v := v.(type) {
 	case list, ranges:
 		if s == "" {
 			return "[]"
@@ -85,6 +95,12 @@ func literal(v Value) string {
 		return "[" + strings.Join(items, ", ") + "]"
 	case text:
 		return quote(s)
+	case table:
+		var items []string
+		for _, k := range slices.Sorted(maps.Keys(*v.p)) {
+			items = append(items, quote(k)+": "+quote((*v.p)[k]))
+		}
+		return "{" + strings.Join(items, ", ") + "}"
 	}
 	return s
 }

@@ -1,0 +1,120 @@
+package builtin
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/passiflow/passiflow/format"
+	"github.com/passiflow/passiflow/sink"
+	"github.com/passiflow/passiflow/sink/file"
+	"github.com/passiflow/passiflow/sink/stdout"
+)
+
+// SinkKind is a kind of sink as configuration knows it.
+type SinkKind struct {
+	Name  string // "webhook"
+	Usage string // one sentence, lower case
+	New   func() *SinkSetup
+}
+
+// SinkSetup is one sink with its defaults, to be set and then opened.
+type SinkSetup struct {
+	// Options are its settings. The first is what stands behind KIND= in
+	// --sink KIND=ADDRESS.
+	Options []Option
+	// Raw says that it hands on bytes as they were captured, which no mask
+	// reaches.
+	Raw bool
+	// Bare says that it needs no address.
+	Bare bool
+	// Open opens it.
+	Open func(SinkOptions) (Opened, error)
+}
+
+// Option is one setting of a sink.
+type Option struct {
+	Name  string // snake_case
+	Usage string // one sentence, lower case, with the unit
+	// To is where the value goes: a *string, *bool, *int, *float64, *Bytes,
+	// *time.Duration, *[]string or *map[string]string. It holds the default.
+	To any
+	// Words are what a *string may be; none: anything.
+	Words []string
+}
+
+// Bytes is a count of bytes, written as 64KiB or 1MiB.
+type Bytes int64
+
+// Opened is an open sink, by what it takes. One of its fields is set.
+type Opened struct {
+	Records sink.Sink
+	Frames  sink.FrameSink
+}
+
+// SinkOptions are what a sink may use when it is opened.
+type SinkOptions struct {
+	Log        *slog.Logger
+	Getenv     func(string) string
+	Stdout     io.Writer
+	Production bool   // credentials and records go nowhere without TLS
+	Version    string // of the program
+	Unit       string // of its records: exchange, message, flow
+	Live       bool   // time passes while nothing comes
+	Lines      FormatOptions
+}
+
+// Sinks lists the kinds of sinks.
+func Sinks() []SinkKind {
+	return []SinkKind{
+		{"stdout", "records on standard output", newStdout},
+		{"file", "records in a file", newFile},
+	}
+}
+
+// recordFormats names the formats that a sink of lines can write.
+func recordFormats() []string { return []string{"json", "line"} }
+
+func formatOption(name *string) Option {
+	return Option{Name: "format", Usage: "form of the records", To: name, Words: recordFormats()}
+}
+
+func (o SinkOptions) format(name string) format.Format { return Formats()[name](o.Lines) }
+
+func newStdout() *SinkSetup {
+	name := "json"
+	return &SinkSetup{
+		Options: []Option{formatOption(&name)},
+		Bare:    true,
+		Open: func(o SinkOptions) (Opened, error) {
+			c := stdout.DefaultConfig()
+			c.Writer = o.Stdout
+			return Opened{Records: stdout.New(c, o.format(name))}, nil
+		},
+	}
+}
+
+func newFile() *SinkSetup {
+	c, name := file.DefaultConfig(), "json"
+	return &SinkSetup{
+		Options: []Option{
+			{Name: "path", Usage: "file that records are put behind what it holds", To: &c.Path},
+			{Name: "replace", Usage: "make an existing file empty first", To: &c.Replace},
+			formatOption(&name),
+		},
+		Open: func(o SinkOptions) (Opened, error) {
+			s, err := file.Open(c, o.format(name))
+			return Opened{Records: s}, err
+		},
+	}
+}
+
+// Sink returns the kind with this name, and whether there is one.
+func Sink(name string) (SinkKind, bool) {
+	for _, k := range Sinks() {
+		if strings.EqualFold(k.Name, name) {
+			return k, true
+		}
+	}
+	return SinkKind{}, false
+}
