@@ -1,6 +1,8 @@
 package format
 
 import (
+	"net/netip"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/passiflow/passiflow/message"
@@ -73,4 +75,25 @@ func Body(m *message.Message) []byte {
 		}
 	}
 	return b
+}
+
+// AppendLower appends s as AppendQuoted does, with ASCII letters in lower case.
+func AppendLower(dst []byte, s string) []byte {
+	at := len(dst)
+	dst = AppendQuoted(dst, s)
+	for i := at; i < len(dst); i++ {
+		if c := dst[i]; c >= 'A' && c <= 'Z' {
+			dst[i] = c | 0x20
+		}
+	}
+	return dst
+}
+
+// AppendEnd appends the address of a as a JSON string, a key for the port and
+// its number: what stands behind "ip": in an object.
+func AppendEnd(dst []byte, a netip.AddrPort) []byte {
+	dst = append(dst, '"')
+	dst = a.Addr().WithZone("").Unmap().AppendTo(dst)
+	dst = append(dst, `","port":`...)
+	return strconv.AppendUint(dst, uint64(a.Port()), 10)
 }

@@ -248,16 +248,11 @@ func bare(err error) error {
 
 // refusal makes an error of an answer that is no success.
 func (p *Poster) refusal(a *http.Response) error {
-	err := fmt.Errorf("post to %s: answered %d %s", p.place, a.StatusCode, http.StatusText(a.StatusCode))
-	if a.StatusCode/100 == 3 {
-		err = fmt.Errorf("%w: a redirect that would leave the address is not followed: set the url it leads to", err)
-	}
+	err := &StatusError{Place: p.place, Status: a.StatusCode}
 	if !p.config.Retry(a.StatusCode) {
 		return Permanent(err)
 	}
-	if d := delay(a.Header.Get("Retry-After"), time.Now()); d > 0 {
-		return &later{err, d}
-	}
+	err.After = delay(a.Header.Get("Retry-After"), time.Now())
 	return err
 }
 
@@ -272,20 +267,28 @@ func delay(text string, now time.Time) time.Duration {
 	return 0
 }
 
-type later struct {
-	err  error
-	wait time.Duration
+// StatusError is an answer that is no success.
+type StatusError struct {
+	Place  string        // scheme and host of who answered
+	Status int           // of the answer
+	After  time.Duration // that it wants to be left alone; 0: nothing was said
 }
 
-func (l *later) Error() string { return l.err.Error() }
-func (l *later) Unwrap() error { return l.err }
+// Error tells the status.
+func (e *StatusError) Error() string {
+	text := fmt.Sprintf("post to %s: answered %d %s", e.Place, e.Status, http.StatusText(e.Status))
+	if e.Status/100 == 3 {
+		text += ": a redirect that would leave the address is not followed: set the url it leads to"
+	}
+	return text
+}
 
 // RetryAfter returns how long whoever answered with err wants to be left alone,
 // 0 where nothing was said.
 func RetryAfter(err error) time.Duration {
-	var l *later
-	if errors.As(err, &l) {
-		return l.wait
+	var e *StatusError
+	if errors.As(err, &e) {
+		return e.After
 	}
 	return 0
 }
