@@ -10,3 +10,12 @@ type Format interface {
 	// ContentType returns the media type of what Append writes.
 	ContentType() string
 }
+
+// Chunks writes pieces of conversations in one representation.
+type Chunks interface {
+	// AppendChunk appends c to dst: nothing where the representation has nothing
+	// to say about it. It does not keep c.
+	AppendChunk(dst []byte, c *message.Chunk) []byte
+	// ContentType returns the media type of what AppendChunk writes.
+	ContentType() string
+}
