@@ -60,6 +60,8 @@ func codingOf(s string) coding {
 		return deflated
 	case message.EqualFold(s, "br"):
 		return brotlied
+	case message.EqualFold(s, "deflated"), message.EqualFold(s, "zlib"): // not registered, but sent
+		return deflated
 	case message.EqualFold(s, "zstd"):
 		return zstded
 	}

@@ -1,0 +1,131 @@
+package resurface
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/dlclark/regexp2"
+)
+
+// patience is how long a pattern that backtracks may search one value. Values
+// are chosen by whoever sends traffic, and some of them take for ever.
+const patience = 100 * time.Millisecond
+
+// pattern is a regular expression. One that says only what a regular language
+// can say takes time in proportion to its input; the rest, such as a look
+// ahead, backtracks and is bounded by time.
+type pattern struct {
+	linear *regexp.Regexp
+	back   *regexp2.Regexp
+	groups int
+	names  map[string]int
+}
+
+// compile compiles text. A pattern for a whole value matches nothing less than
+// all of it, with each of its alternatives.
+func compile(text string, whole bool) (*pattern, error) {
+	p, err := compileOne(text)
+	if err != nil || !whole {
+		return p, err
+	}
+	return compileOne(`\A(?:` + text + `)\z`)
+}
+
+func compileOne(text string) (*pattern, error) {
+	p := &pattern{names: map[string]int{}}
+	re, err := regexp.Compile(text)
+	if err == nil {
+		p.linear, p.groups = re, re.NumSubexp()
+		for i, n := range re.SubexpNames() {
+			if n != "" {
+				p.names[n] = i
+			}
+		}
+		return p, nil
+	}
+	back, failed := regexp2.Compile(text, regexp2.RE2)
+	if failed != nil {
+		return nil, err
+	}
+	back.MatchTimeout = patience
+	p.back = back
+	for _, n := range back.GetGroupNumbers() {
+		p.groups = max(p.groups, n)
+		p.names[back.GroupNameFromNumber(n)] = n
+	}
+	return p, nil
+}
+
+// match tells whether the pattern occurs in s. The error says that it could not
+// be told in time.
+func (p *pattern) match(s string) (bool, error) {
+	if p.linear != nil {
+		return p.linear.MatchString(s), nil
+	}
+	return p.back.MatchString(s)
+}
+
+// replace replaces each occurrence of the pattern in s.
+func (p *pattern) replace(s string, to *template) (string, error) {
+	if p.linear != nil {
+		return p.replaceLinear(s, to), nil
+	}
+	return p.replaceBack(s, to)
+}
+
+func (p *pattern) replaceLinear(s string, to *template) string {
+	all := p.linear.FindAllStringSubmatchIndex(s, -1)
+	if all == nil {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	from := 0
+	for _, at := range all {
+		b.WriteString(s[from:at[0]])
+		for _, t := range to.parts {
+			if t.group < 0 {
+				b.WriteString(t.text)
+			} else if i := at[2*t.group]; i >= 0 {
+				b.WriteString(s[i:at[2*t.group+1]])
+			}
+		}
+		from = at[1]
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+func (p *pattern) replaceBack(s string, to *template) (string, error) {
+	m, err := p.back.FindStringMatch(s)
+	if err != nil || m == nil {
+		return s, err
+	}
+	runes := []rune(s)
+	var b strings.Builder
+	b.Grow(len(s))
+	end := time.Now().Add(patience)
+	from := 0
+	for m != nil {
+		if m.Length > 0 || m.Index != from || from == 0 { // like the linear one: no empty match behind another
+			b.WriteString(string(runes[from:m.Index]))
+			for _, t := range to.parts {
+				if t.group < 0 {
+					b.WriteString(t.text)
+				} else if g := m.GroupByNumber(t.group); g != nil {
+					b.WriteString(g.String())
+				}
+			}
+			from = m.Index + m.Length
+		}
+		if m, err = p.back.FindNextMatch(m); err != nil {
+			return "", err
+		}
+		if time.Now().After(end) {
+			return "", errTime
+		}
+	}
+	b.WriteString(string(runes[from:]))
+	return b.String(), nil
+}
