@@ -12,6 +12,7 @@ type Exchange struct {
 	Interim  []*Message // answers before the answer
 	Half     Half
 	Pair     uint64 // not 0: ties halves that were told apart
+	Presumed bool   // both halves are here, joined by their order, which a client that pipelines could make wrong; nothing contradicted it
 	Summary  *flow.Summary
 }
 

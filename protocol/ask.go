@@ -24,6 +24,8 @@ type pairs struct {
 	holes     bool   // and not only before the first that was seen
 	trial     bool   // sure rests on turns taken after a gap: see trial.go
 	onTrial   []*message.Exchange
+	tried     int         // exchanges that were on trial since it began
+	rested    packet.Time // not 0: what was on trial is handed on, and nothing was said since then
 }
 
 // ask is a request on its way to its answer, with the exchange it will be, or a
@@ -111,7 +113,7 @@ func (s *stream) judge(from flow.Side) {
 	if g.open != nil && (d.cur == g.open || g.open.Stop >= g.to) {
 		return
 	}
-	s.holes = true
+	s.holes, s.rested = true, 0
 	if from == flow.Server {
 		s.sure, s.hidden = false, true
 		return
@@ -133,7 +135,10 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 	unseen := ack != flow.AckUnknown && ack > d.to
 	if unseen {
 		s.sure = false
+	} else if s.rested != 0 && len(s.queue) == 0 && s.answering == nil {
+		s.resume(m.Start)
 	}
+	s.rested = 0
 	if n := len(s.queue); n > 0 {
 		if before := s.queue[n-1]; before.gap == nil && (s.sure || before.ack == ack) {
 			s.pipelines()
@@ -267,7 +272,7 @@ func (s *stream) unask(n int, why message.Half) {
 // overdue hands on what waited long enough.
 func (s *stream) overdue(now packet.Time) {
 	if t := s.quiet(); t != 0 && now >= t {
-		s.confirm()
+		s.rest()
 	}
 	for _, a := range s.queue {
 		if a.gap != nil || a.told {

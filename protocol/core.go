@@ -14,13 +14,26 @@ type Config struct {
 	Probe       int           // bytes of one side looked at to find the protocol. Default 8 KiB
 	Tries       int           // segments of one side at whose start the protocol is looked for. Default 32
 	AnswerWait  time.Duration // a request is handed on without its answer so long after its last byte, or the last byte of an answer whose head is coming. Default 30 s
-	Quiet       time.Duration // a conversation whose pairs are on trial after a gap passes it when so long nothing was said. Default 1 s
+	Quiet       time.Duration // pairs on trial after a gap are handed on when so long nothing was said and nothing waits; after AnswerWait the trial is over if a request comes next. Default 1 s
+	Pairing     Pairing       // what becomes of pairs that order alone joins and nothing refutes. Default Likely
 	OpenWait    time.Duration // an answer that goes on is handed on so long after its head. Default 5 s
 	Outstanding int           // requests of one conversation that wait for answers. Default 256
 	Memory      int           // bytes that all conversations hold: incomplete messages and those that wait for their partner; above it those that hold something and were silent for longest are shed whole. Default 256 MiB
 	Messages    bool          // hand on each half as soon as it is complete
 	Exchanges   bool          // hand on exchanges. Default true
 }
+
+// Pairing says what becomes of pairs on trial: those that the order of messages
+// joins after requests may have been lost, and that nothing contradicts. A client
+// that sends requests before it has the answer to the one before can make them
+// wrong.
+type Pairing uint8
+
+// The ways.
+const (
+	Likely Pairing = iota // they are joined and marked: message.Exchange.Presumed
+	Proven                // they are told as halves with the same Pair, up to the end of the conversation
+)
 
 // DefaultConfig returns the defaults, without protocols.
 func DefaultConfig() Config {
@@ -63,6 +76,7 @@ type Taker interface {
 type Stats struct {
 	Requests, Answers, Interim uint64 // begun
 	Pairs                      uint64 // exchanges with both halves
+	Presumed                   uint64 // pairs that are marked as presumed
 	Interims                   uint64 // interim answers handed on within exchanges
 	Halves                     uint64 // exchanges with one half
 	HalfBy                     [message.Halves]uint64
@@ -84,6 +98,7 @@ func (s *Stats) Add(o *Stats) {
 	s.Answers += o.Answers
 	s.Interim += o.Interim
 	s.Pairs += o.Pairs
+	s.Presumed += o.Presumed
 	s.Interims += o.Interims
 	s.Halves += o.Halves
 	for i := range s.HalfBy {

@@ -170,6 +170,9 @@ func (w *world) tell(x *message.Exchange) string {
 	if x.Half != message.Whole && x.Half != message.Unit {
 		s += " " + x.Half.String()
 	}
+	if x.Presumed {
+		s += " presumed"
+	}
 	if x.Pair != 0 {
 		s += " paired"
 	}

@@ -153,6 +153,7 @@ func (s *stream) handOver(m *message.Message) {
 			a.Request = s.open(flow.Client, s.pair(a.Request))
 		}
 		s.joined(&a.Exchange)
+		s.release() // it does not wait for what may go on for long
 	}
 }
 
@@ -227,7 +228,7 @@ func (s *stream) settle() {
 		why = message.AnswerLost
 	}
 	s.unask(len(s.queue), why)
-	s.confirm()
+	s.release()
 }
 
 // forget drops all messages without handing them on.

@@ -38,7 +38,7 @@ func TestPair(t *testing.T) {
 		{"request lost", nil, func(c *talk) {
 			c.ask("?a\n").answer("!a\n").lose(client, "?b\n").answer("!b\n").ask("?c\n").answer("!c\n")
 		},
-			[]string{"?a !a", "- !b request_lost", "?c !c"}, nil},
+			[]string{"?a !a", "- !b request_lost", "?c !c presumed"}, nil},
 		{"answer lost", nil, func(c *talk) {
 			c.ask("?a\n").lose(server, "!a\n").ask("?b\n").answer("!b\n").ask("?c\n").answer("!c\n")
 		},
@@ -118,10 +118,31 @@ func TestOutstanding(t *testing.T) {
 func TestTrial(t *testing.T) {
 	// gap is a conversation that lost a request, which may have been two.
 	gap := func(c *talk) *talk { return c.ask("?a\n").answer("!a\n").lose(client, "?b\n").answer("!b\n") }
+	// middle is a conversation that was there before the capture.
+	middle := func(c *talk) *talk { c.mid[client] = true; return c.ask("?c\n").answer("!c\n") }
+	proven := func(c *protocol.Config) { c.Pairing = protocol.Proven }
 	play(t, []script{
-		{"confirmed at close", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").ask("?d\n").answer("!d\n") }, []string{"?a !a", "- !b request_lost", "?c !c", "?d !d"}, nil},
+		{"presumed at close", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").ask("?d\n").answer("!d\n") }, []string{"?a !a", "- !b request_lost", "?c !c presumed", "?d !d presumed"}, nil},
+		{"not proven at close", proven, func(c *talk) { gap(c).ask("?c\n").answer("~1\n!c\n") },
+			[]string{"?a !a", "- !b request_lost", "?c - pair_unproven paired", "- ~1 pair_unproven paired", "- !c pair_unproven paired"}, nil},
+		{"stopped in the middle", nil, func(c *talk) { middle(c); c.close(flow.Stopped) }, []string{"?c !c presumed"}, nil},
+		{"evicted in the middle", nil, func(c *talk) { middle(c); c.close(flow.Evicted) }, []string{"?c !c presumed"}, nil},
+		{"in the middle, proven", proven, func(c *talk) { middle(c); c.close(flow.Stopped) }, []string{"?c - pair_unproven paired", "- !c pair_unproven paired"}, nil},
+		{"refuted, proven", proven, func(c *talk) { middle(c).answer("!d\n") }, []string{"?c - pair_unproven", "- !c pair_unproven", "- !d pair_unproven"}, nil},
+		{"after a pause", nil, func(c *talk) { middle(c).wait(2 * second).ask("?d\n").answer("!d\n") }, []string{"?c !c presumed", "?d !d presumed"}, nil},
+		{"after a long pause", nil, func(c *talk) { middle(c).wait(31 * second).ask("?d\n").answer("!d\n") }, []string{"?c !c presumed", "?d !d"}, nil},
+		{"after a long pause, proven", proven, func(c *talk) { middle(c).wait(31 * second).ask("?d\n").answer("!d\n") },
+			[]string{"?c - pair_unproven paired", "- !c pair_unproven paired", "?d - pair_unproven paired", "- !d pair_unproven paired"}, nil},
+		{"an answer too many after a long pause", nil, func(c *talk) { middle(c).wait(31 * second).answer("!d\n").ask("?e\n").answer("!e\n") },
+			[]string{"?c !c presumed", "- !d pair_unproven", "- !e pair_unproven", "?e - pair_unproven"}, nil},
+		{"a gap after a long pause", nil, func(c *talk) {
+			middle(c).wait(31*second).lose(client, "?d\n").answer("!d\n").ask("?e\n").answer("!e\n")
+		},
+			[]string{"?c !c presumed", "- !d request_lost", "?e !e presumed"}, nil},
+		{"half a request before the pause", nil, func(c *talk) { middle(c).ask("?d").wait(31 * second).ask("\n").answer("!d\n") }, []string{"?c !c presumed", "?d !d presumed"}, nil},
+		{"streams on trial", nil, func(c *talk) { c.mid[client] = true; c.ask("?c\n").answer("!c+\nx\n").wait(6 * second).answer("y\n") }, []string{"?c !c+(x)/open presumed"}, nil},
 		{"no number ties what is on trial", both, func(c *talk) { gap(c).ask("?c\n").answer("!c\n") },
-			[]string{"message ?a - paired", "message - !a paired", "?a !a", "message - !b", "- !b request_lost", "message ?c - paired", "message - !c", "?c !c"}, nil},
+			[]string{"message ?a - paired", "message - !a paired", "?a !a", "message - !b", "- !b request_lost", "message ?c - paired", "message - !c", "?c !c presumed"}, nil},
 		{"refuted by an answer too many", nil, func(c *talk) { gap(c).ask("?d\n").answer("!c\n").ask("?e\n").answer("~1\n!d\n!e\n") },
 			[]string{"?a !a", "- !b request_lost", "?d - pair_unproven", "- !c pair_unproven", "?e - pair_unproven", "- ~1 pair_unproven", "- !d pair_unproven", "- !e pair_unproven"}, nil},
 		{"refuted by a request too early", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").ask("?d\n").ask("?e\n").answer("!d\n!e\n") },
@@ -139,7 +160,7 @@ func TestTrial(t *testing.T) {
 		},
 			[]string{"?a !a", "- !b request_lost", "?d - pair_unproven", "- !c pair_unproven", "?e - pair_unproven", "- !d+(xy) pair_unproven", "- !e pair_unproven"}, nil},
 		{"stopped", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n"); c.close(flow.Stopped) }, []string{"?a !a", "- !b request_lost", "?c - pair_unproven", "- !c pair_unproven"}, nil},
-		{"stopped after the answering side said goodbye", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").end(server); c.close(flow.Stopped) }, []string{"?a !a", "- !b request_lost", "?c !c"}, nil},
+		{"stopped after the answering side said goodbye", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").end(server); c.close(flow.Stopped) }, []string{"?a !a", "- !b request_lost", "?c !c presumed"}, nil},
 	})
 	w := newWorld(t, nil)
 	c := gap(w.open()).ask("?c\n").answer("!c\n")
@@ -149,26 +170,26 @@ func TestTrial(t *testing.T) {
 	if c.wait(2 * second); len(w.got) != 3 || w.core.Waiting() != 0 {
 		t.Errorf("after two quiet seconds: %v", w.got)
 	}
+	c.wait(30 * second)
 	for range 70 { // from then on nothing is on trial
 		c.ask("?d\n").answer("!d\n")
 	}
-	if len(w.got) != 73 {
-		t.Errorf("%d told, want 73", len(w.got))
+	if len(w.got) != 73 || w.core.Stats().Presumed != 1 {
+		t.Errorf("%d told, want 73; %d presumed, want 1", len(w.got), w.core.Stats().Presumed)
 	}
 	c.close(flow.Stopped)
 	w.empty()
 
 	w = newWorld(t, nil)
-	if c = gap(w.open()); true { // one that never rests passes by its length
-		for i := range 65 {
-			if c.ask(fmt.Sprintf("?%d\n", i)).answer(fmt.Sprintf("!%d\n", i)); len(w.got) > 2 && i < 64 {
-				t.Fatalf("told after %d exchanges", i)
-			}
-			c.wait(500 * time.Millisecond)
+	c = gap(w.open()) // one that never rests is not held for ever
+	for i := range 70 {
+		if c.ask(fmt.Sprintf("?%d\n", i)).answer(fmt.Sprintf("!%d\n", i)); len(w.got) > 2 && i < 64 || len(w.got) != i+3 && i >= 64 {
+			t.Fatalf("%d told after %d exchanges", len(w.got), i)
 		}
+		c.wait(500 * time.Millisecond)
 	}
-	if len(w.got) != 67 {
-		t.Errorf("%d told, want 67", len(w.got))
+	if n := w.core.Stats().Presumed; n != 70 {
+		t.Errorf("%d presumed, want 70", n)
 	}
 	c.close(flow.Stopped)
 	w.empty()

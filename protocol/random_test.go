@@ -48,6 +48,7 @@ func drive(t *testing.T, c chance) {
 		cfg.Messages = c.pick(2) == 1
 		cfg.Exchanges = !cfg.Messages || c.pick(2) == 1
 		cfg.Outstanding = 1 + c.pick(6)
+		cfg.Pairing = protocol.Pairing(c.pick(2))
 		cfg.Tries = 1 + c.pick(4)
 		if c.pick(4) == 0 {
 			cfg.Hold = 20

@@ -13,24 +13,56 @@ import (
 // answer looks like that to the next request, until one answer is left over.
 // So the pairs made after a gap are on trial: they are held until the
 // conversation has been quiet for a while with nothing left to answer, or is
-// over. An answer too many refutes them all. Where the capture stops before that
-// they are not proven either, unless all that is missing came before it began:
-// then it takes a client that has always one more request on its way, and was
-// never seen to, for a capture of one request and its answer to be doubted.
+// over. An answer too many refutes them all. What nothing refutes is not proven
+// by that: the answer too many may still be to come, or never be sent. It is
+// handed on as presumed, or in halves where only proof is wanted. The trial is
+// over when it is the client that speaks first after so long a pause that no
+// answer would have been waited for.
 
-// maxTrial bounds the exchanges held of one conversation. A client that did all
-// this without a pause has taken turns.
+// maxTrial bounds the exchanges held of one conversation. What comes after so
+// many is not held, and is presumed as they are.
 const maxTrial = 64
 
 // joined hands on a joined exchange, or holds it while it is on trial.
 func (s *stream) joined(x *message.Exchange) {
-	if s.trial {
-		if s.onTrial = append(s.onTrial, x); len(s.onTrial) > maxTrial {
-			s.confirm()
-		}
+	if !s.trial {
+		s.hand(x)
 		return
 	}
-	s.hand(x)
+	s.onTrial = append(s.onTrial, x)
+	if s.tried++; s.tried > maxTrial {
+		s.release()
+	}
+}
+
+// release hands on what is on trial and was not refuted.
+func (s *stream) release() {
+	for i, x := range s.onTrial {
+		s.onTrial[i] = nil
+		if s.core.cfg.Pairing == Proven {
+			s.part(x, s.pair(x.Request))
+			continue
+		}
+		x.Presumed = true
+		s.core.stats.Presumed++
+		s.hand(x)
+	}
+	s.onTrial = s.onTrial[:0]
+}
+
+// part hands on the halves of an exchange that was on trial.
+func (s *stream) part(x *message.Exchange, pair uint64) {
+	s.half(x.Request, message.PairUnproven, pair)
+	for _, m := range x.Interim {
+		s.half(m, message.PairUnproven, pair)
+	}
+	if bodiless(x.Request) && x.Response.Marks&message.CutEnd == 0 {
+		// Where it ends was read by a request that may not be its own.
+		m := *x.Response
+		m.Marks |= message.CutEnd
+		x.Response = &m
+	}
+	s.half(x.Response, message.PairUnproven, pair)
 }
 
 func (s *stream) hand(x *message.Exchange) {
@@ -50,41 +82,42 @@ func (s *stream) hand(x *message.Exchange) {
 // bodiless tells whether the answer to m has no content whatever its head says.
 func bodiless(m *message.Message) bool { return m.Op == "HEAD" }
 
-// quiet returns when the trial is passed if nothing is said before; 0: not now.
+// quiet returns when the conversation rests if nothing is said before; 0: not now.
 func (s *stream) quiet() packet.Time {
-	if !s.trial || s.answering != nil || len(s.queue) > 0 {
+	if !s.trial || s.rested != 0 || s.asking != nil || s.answering != nil || len(s.queue) > 0 ||
+		len(s.sides[flow.Client].held) > 0 || len(s.sides[flow.Server].held) > 0 {
 		return 0
 	}
-	return max(s.sides[0].newest, s.sides[1].newest).Add(s.core.cfg.Quiet)
+	return s.latest().Add(s.core.cfg.Quiet)
 }
 
-// confirm ends the trial: the pairs are right.
-func (s *stream) confirm() {
-	s.trial, s.doubt, s.holes = false, false, false
-	for i, x := range s.onTrial {
-		s.onTrial[i] = nil
-		s.hand(x)
+// latest returns when something was said last.
+func (s *stream) latest() packet.Time { return max(s.sides[0].newest, s.sides[1].newest) }
+
+// rest hands on what is on trial in a pause with nothing left to answer.
+func (s *stream) rest() {
+	s.release()
+	s.rested = s.latest()
+}
+
+// resume takes a request that comes first after a pause. Where no answer would
+// have been waited for so long, none was outstanding, and the trial is over. For
+// Proven that is not enough.
+func (s *stream) resume(at packet.Time) {
+	if s.core.cfg.Pairing == Likely && at >= s.rested.Add(s.core.cfg.AnswerWait) {
+		s.trial, s.doubt, s.holes, s.tried = false, false, false, 0
 	}
-	s.onTrial = s.onTrial[:0]
 }
 
-// refute ends the trial: the pairs are not proven.
+// refute ends the trial: the pairs are wrong, or may well be.
 func (s *stream) refute() {
 	if !s.trial {
 		return
 	}
-	s.trial, s.sure, s.pipelined = false, false, true
+	s.trial, s.sure, s.pipelined, s.rested, s.tried = false, false, true, 0, 0
 	for i, x := range s.onTrial {
 		s.onTrial[i] = nil
-		s.half(x.Request, message.PairUnproven, 0)
-		s.unproven(x.Interim)
-		if bodiless(x.Request) && x.Response.Marks&message.CutEnd == 0 {
-			// Where it ends was read by a request that may not be its own.
-			m := *x.Response
-			m.Marks |= message.CutEnd
-			x.Response = &m
-		}
-		s.half(x.Response, message.PairUnproven, 0)
+		s.part(x, 0)
 	}
 	s.onTrial = s.onTrial[:0]
 	for _, a := range s.queue {

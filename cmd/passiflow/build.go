@@ -69,6 +69,9 @@ func engine(c *config.Config, log *slog.Logger) passiflow.Config {
 		e.Rules = rule.NewSecrets(rule.SecretHeaders())
 	}
 	e.Core.AnswerWait = c.HTTP.AnswerWait
+	if c.HTTP.Pairing == config.Proven {
+		e.Core.Pairing = protocol.Proven
+	}
 	e.Flow.Sample, e.Flow.Seed = c.Flow.Sample, uint64(c.Flow.SampleSeed)
 	e.Flow.Digest = c.Output.Digest
 	if c.Flow.Overlap == "linux" {

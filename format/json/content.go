@@ -68,9 +68,15 @@ func appendIntegrity(dst []byte, x *message.Exchange) []byte {
 	}
 	lone := x.Half == message.Unit || x.Half == message.LoneMessage
 	if all&message.Incomplete == 0 && lost == 0 && (lone || x.Half == message.Whole && halves == 2) {
+		if x.Presumed {
+			return append(dst, `,"integrity":{"complete":true,"pairing":"presumed"}`...)
+		}
 		return append(dst, `,"integrity":{"complete":true}`...)
 	}
 	dst = append(dst, `,"integrity":{"complete":false`...)
+	if x.Presumed {
+		dst = append(dst, `,"pairing":"presumed"`...)
+	}
 	if !lone && x.Half != message.Whole {
 		dst = append(dst, `,"half":`...)
 		dst = appendString(dst, x.Half.String())

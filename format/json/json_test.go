@@ -63,16 +63,18 @@ func TestIntegrity(t *testing.T) {
 		change func(*message.Exchange)
 		want   string
 	}{
-		"no answer":   {func(x *message.Exchange) { x.Response, x.Half = nil, message.NoAnswer }, `{"complete":false,"half":"no_answer"}`},
-		"unseen":      {func(x *message.Exchange) { x.Request, x.Half = nil, message.RequestUnseen }, `{"complete":false,"half":"request_unseen"}`},
-		"lone":        {func(x *message.Exchange) { x.Response, x.Half = nil, message.LoneMessage }, `{"complete":true}`},
-		"unit":        {func(x *message.Exchange) { x.Response, x.Half = nil, message.Unit }, `{"complete":true}`},
-		"unexplained": {func(x *message.Exchange) { x.Response = nil }, `{"complete":false}`},
-		"body limit":  {func(x *message.Exchange) { x.Response.Marks = message.BodyTruncated }, `{"complete":true}`},
-		"harmless":    {func(x *message.Exchange) { x.Response.Marks = message.BareLF | message.CloseDelimited }, `{"complete":true}`},
-		"open":        {func(x *message.Exchange) { x.Response.Marks = message.StillOpen }, `{"complete":false,"open":true}`},
-		"start":       {func(x *message.Exchange) { x.Request.Marks = message.StartMissing }, `{"complete":false,"start_missing":true}`},
-		"cut":         {func(x *message.Exchange) { x.Response.Marks = message.CutEnd }, `{"complete":false,"truncated":true}`},
+		"no answer":     {func(x *message.Exchange) { x.Response, x.Half = nil, message.NoAnswer }, `{"complete":false,"half":"no_answer"}`},
+		"unseen":        {func(x *message.Exchange) { x.Request, x.Half = nil, message.RequestUnseen }, `{"complete":false,"half":"request_unseen"}`},
+		"lone":          {func(x *message.Exchange) { x.Response, x.Half = nil, message.LoneMessage }, `{"complete":true}`},
+		"unit":          {func(x *message.Exchange) { x.Response, x.Half = nil, message.Unit }, `{"complete":true}`},
+		"unexplained":   {func(x *message.Exchange) { x.Response = nil }, `{"complete":false}`},
+		"body limit":    {func(x *message.Exchange) { x.Response.Marks = message.BodyTruncated }, `{"complete":true}`},
+		"harmless":      {func(x *message.Exchange) { x.Response.Marks = message.BareLF | message.CloseDelimited }, `{"complete":true}`},
+		"open":          {func(x *message.Exchange) { x.Response.Marks = message.StillOpen }, `{"complete":false,"open":true}`},
+		"presumed":      {func(x *message.Exchange) { x.Presumed = true }, `{"complete":true,"pairing":"presumed"}`},
+		"presumed, cut": {func(x *message.Exchange) { x.Presumed, x.Response.Marks = true, message.CutEnd }, `{"complete":false,"pairing":"presumed","truncated":true}`},
+		"start":         {func(x *message.Exchange) { x.Request.Marks = message.StartMissing }, `{"complete":false,"start_missing":true}`},
+		"cut":           {func(x *message.Exchange) { x.Response.Marks = message.CutEnd }, `{"complete":false,"truncated":true}`},
 		"gaps": {func(x *message.Exchange) {
 			x.Request.Marks, x.Request.Lost, x.Request.Gaps = message.Gapped, 7, []message.Gap{{Offset: 1, Length: 2}, {Offset: 9, Length: 5}}
 			x.Interim = []*message.Message{{From: flow.Server, Status: "100", Marks: message.Gapped, Lost: 3, Gaps: []message.Gap{{Offset: 0, Length: 3}}}}

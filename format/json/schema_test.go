@@ -79,6 +79,7 @@ func anything(r *rand.Rand) *message.Exchange {
 	case 1:
 		x.Response, x.Half, x.Interim = nil, []message.Half{message.NoAnswer, message.AnswerLate, message.AnswerLost, message.OneSided, message.LoneMessage, message.Unit}[r.IntN(6)], nil
 	}
+	x.Presumed = x.Half == message.Whole && odds(3)
 	if x.Half == message.Unit {
 		x.Interim = nil
 		if x.Response != nil {
@@ -127,6 +128,8 @@ func TestSchemaRefuses(t *testing.T) {
 	for _, change := range [][2]string{
 		{"passiflow.exchange/1", "passiflow.exchange/2"},
 		{`"complete":true`, `"complete":true,"open":true`},
+		{`"complete":true`, `"complete":true,"pairing":"proven"`},
+		{`"complete":true`, `"complete":true,"pairing":"presumed","lost":1`},
 		{`"id":"0123`, `"id":"123`},
 		{`.123456789Z"`, `Z"`},
 		{`"protocol"`, `"protokoll"`},

@@ -196,6 +196,9 @@ func appendFlags(dst []byte, x *message.Exchange) []byte {
 	if x.Half != message.Whole && x.Half != message.LoneMessage && x.Half != message.Unit {
 		flag(x.Half.String())
 	}
+	if x.Presumed {
+		flag("presumed")
+	}
 	var lost int64
 	var marks message.Mark
 	for _, m := range []*message.Message{x.Request, x.Response} {

@@ -65,6 +65,7 @@ func samples() []*message.Exchange {
 		{Flow: f4, Protocol: "http", Request: request("GET", "/nothing/came", host), Half: message.AnswerLate},
 		{Flow: f4, Protocol: "http", Response: response(0, "200", "OK", 17), Half: message.RequestUnseen},
 		{Flow: f4, Protocol: "http", Request: request("GET", "/gap"), Response: gapped},
+		{Flow: f4, Protocol: "http", Request: request("GET", "/middle", host), Response: response(9*time.Millisecond, "200", "OK", 3), Presumed: true},
 		{Flow: tunnelled, Protocol: "http", Request: request("CONNECT", "db.example:5432"), Response: response(3*time.Millisecond, "200", "", 0)},
 		{Flow: f4, Protocol: "http", Request: hostile, Response: response(time.Millisecond, "2\x1bc", "\x1b[5m", 1)},
 		{Flow: f4, Protocol: "http", Request: request("GET", "/日本語/これは長いパスです/もっと長く/そして終わり", host), Response: response(9*time.Millisecond, "200", "OK", 10)},

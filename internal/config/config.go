@@ -49,6 +49,7 @@ type Flow struct {
 type HTTP struct {
 	BodyLimit  int64
 	AnswerWait time.Duration
+	Pairing    string
 }
 
 // Mask says what may leave unmasked.
@@ -87,12 +88,18 @@ const (
 	None = "none"
 )
 
+// The values of HTTP.Pairing.
+const (
+	Likely = "likely"
+	Proven = "proven"
+)
+
 // DefaultConfig returns the configuration without file, environment and flags.
 func DefaultConfig() Config {
 	return Config{
 		Capture: Capture{Snaplen: 262144, Buffer: 32 << 20, Workers: 1},
 		Flow:    Flow{Overlap: "first", Sample: 1, Memory: 512 << 20},
-		HTTP:    HTTP{BodyLimit: 1 << 20, AnswerWait: 30 * time.Second},
+		HTTP:    HTTP{BodyLimit: 1 << 20, AnswerWait: 30 * time.Second, Pairing: Likely},
 		Output:  Output{Format: Auto, Unit: "exchange", Color: Auto},
 		Run:     Run{ShutdownGrace: 10 * time.Second, Silence: 30 * time.Second},
 		Log:     Log{Level: "info", Format: "text"},

@@ -81,6 +81,8 @@ func (c *Config) Settings() []Setting {
 			size{p: &ht.BodyLimit, unit: 1, max: 1 << 30}},
 		{"http.answer_wait", "answer-wait", "", "time after a request, in packet time, until it is reported without its answer",
 			duration{p: &ht.AnswerWait, min: 10 * time.Millisecond, max: maxDuration}},
+		{"http.pairing", "pairing", "", "what becomes of a request and an answer that only their order joins, after requests may have been lost: likely joins and marks them as presumed, proven tells them apart",
+			choice{p: &ht.Pairing, words: []string{Likely, Proven}}},
 
 		{"mask.show_secrets", "show-secrets", "", "do not mask headers that carry credentials",
 			yes{p: &c.Mask.ShowSecrets}},

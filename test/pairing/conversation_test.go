@@ -24,7 +24,8 @@ type conversation struct {
 	segments []packet.Packet
 	bytes    [][2]uint64 // of each segment: where its bytes stand in its side
 	said     [2][]said
-	next     int // id of the next request
+	next     int  // id of the next request
+	slow     bool // answers and requests are long in coming
 }
 
 // said is one message as it was sent.
@@ -111,6 +112,9 @@ func (c *conversation) request(ahead int) (id, method, text string) {
 
 // answer makes the answer to a request.
 func (c *conversation) answer(id, method string, ahead int) string {
+	if c.slow && c.r.IntN(3) == 0 {
+		c.now += packet.Time(c.r.IntN(25)) * 1e9
+	}
 	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Id: %s\r\n", id)
 	var text string
 	switch {
@@ -142,6 +146,9 @@ func (c *conversation) chunks() string {
 // takeTurns is a client that waits for each answer.
 func (c *conversation) takeTurns(n int) {
 	for range n {
+		if c.slow && c.r.IntN(2) == 0 {
+			c.now += packet.Time(c.r.IntN(60)) * 1e9
+		}
 		id, method, text := c.request(0)
 		switch head := strings.Index(text, "\r\n\r\n") + 4; {
 		case c.r.IntN(5) == 0 && head < len(text): // Expect: 100-continue
@@ -199,6 +206,9 @@ func (c *conversation) slide(n int) {
 		open = open[1:]
 	}
 	for range n {
+		if c.slow && c.r.IntN(2) == 0 {
+			c.now += packet.Time(c.r.IntN(25)) * 1e9
+		}
 		id, method, text := c.request(0)
 		c.send(flow.Client, text)
 		if open = append(open, ask{id, method}); len(open) == 2 {

@@ -24,9 +24,12 @@ type observer struct {
 	core *protocol.Core
 }
 
-func newObserver() *observer {
+func newObserver() *observer { return observing(protocol.Likely) }
+
+func observing(how protocol.Pairing) *observer {
 	o := &observer{}
 	c := protocol.DefaultConfig()
+	c.Pairing = how
 	c.Protocols = []protocol.Protocol{http1.New(http1.DefaultConfig())}
 	o.core = protocol.NewCore(c, &o.taker)
 	return o
