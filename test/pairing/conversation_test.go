@@ -24,8 +24,8 @@ type conversation struct {
 	segments []packet.Packet
 	bytes    [][2]uint64 // of each segment: where its bytes stand in its side
 	said     [2][]said
-	next     int  // id of the next request
-	slow     bool // answers and requests are long in coming
+	next     int // id of the next request
+	slow     int // seconds that answers and further requests may be long in coming
 }
 
 // said is one message as it was sent.
@@ -112,8 +112,8 @@ func (c *conversation) request(ahead int) (id, method, text string) {
 
 // answer makes the answer to a request.
 func (c *conversation) answer(id, method string, ahead int) string {
-	if c.slow && c.r.IntN(3) == 0 {
-		c.now += packet.Time(c.r.IntN(25)) * 1e9
+	if c.slow > 0 && c.r.IntN(3) == 0 {
+		c.now += packet.Time(c.r.IntN(c.slow)) * 1e9
 	}
 	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Id: %s\r\n", id)
 	var text string
@@ -146,7 +146,7 @@ func (c *conversation) chunks() string {
 // takeTurns is a client that waits for each answer.
 func (c *conversation) takeTurns(n int) {
 	for range n {
-		if c.slow && c.r.IntN(2) == 0 {
+		if c.slow > 0 && c.r.IntN(2) == 0 {
 			c.now += packet.Time(c.r.IntN(60)) * 1e9
 		}
 		id, method, text := c.request(0)
@@ -206,8 +206,8 @@ func (c *conversation) slide(n int) {
 		open = open[1:]
 	}
 	for range n {
-		if c.slow && c.r.IntN(2) == 0 {
-			c.now += packet.Time(c.r.IntN(25)) * 1e9
+		if c.slow > 0 && c.r.IntN(2) == 0 {
+			c.now += packet.Time(c.r.IntN(c.slow)) * 1e9
 		}
 		id, method, text := c.request(0)
 		c.send(flow.Client, text)

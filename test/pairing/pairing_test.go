@@ -134,11 +134,17 @@ func (c *conversation) whole(drop ...int) (ids []string) {
 // TestNoWrongPair drops every single segment and every pair of segments of
 // 1,000 short conversations.
 func TestNoWrongPair(t *testing.T) {
-	conversations := 1000
 	if testing.Short() {
-		conversations = 200
+		dropSegments(t, protocol.Likely, 200)
+		return
 	}
-	o := newObserver()
+	dropSegments(t, protocol.Likely, 1000)
+	dropSegments(t, protocol.Proven, 200)
+}
+
+func dropSegments(t *testing.T, how protocol.Pairing, conversations int) {
+	o := observing(how)
+	marked := 0
 	runs, all, found, turns, turnsFound := 0, 0, 0, 0, 0
 	for seed := range conversations {
 		c := newConversation(uint64(seed))
@@ -158,7 +164,13 @@ func TestNoWrongPair(t *testing.T) {
 		c.close()
 		check := func(drop ...int) {
 			runs++
-			right, fault := judge(c, o.see(c, drop...))
+			got := o.see(c, drop...)
+			right, fault := judge(c, got)
+			for _, x := range got {
+				if x.Presumed {
+					marked++
+				}
+			}
 			if fault != "" {
 				t.Errorf("conversation %d (kind %d) without segments %v: %s", seed, kind, drop, fault)
 				return
@@ -189,6 +201,6 @@ func TestNoWrongPair(t *testing.T) {
 			break
 		}
 	}
-	t.Logf("%d runs; of %d exchanges that lost no byte %.3f %% are joined; where the client takes turns %.3f %%", runs, all,
-		100*float64(found)/float64(all), 100*float64(turnsFound)/float64(turns))
+	t.Logf("proven only: %v: %d runs; of %d exchanges that lost no byte %.3f %% are joined; where the client takes turns %.3f %%; %d are marked",
+		how == protocol.Proven, runs, all, 100*float64(found)/float64(all), 100*float64(turnsFound)/float64(turns), marked)
 }
