@@ -14,7 +14,7 @@ const oneSided = message.OneSided
 // accounts makes the ledger of what was counted.
 func accounts(st *passiflow.Stats, out *outputs) []account {
 	w, f, c := &st.Walk, &st.Flow, &st.Core
-	packets := account{what: "packets", in: w.Packets, out: []entry{{"filtered", w.Filtered}, {"beyond --count", w.BeyondCount}, {"on other ports", w.OtherPort}},
+	packets := account{what: "packets", metric: "packets", in: w.Packets, out: []entry{{"filtered", w.Filtered}, {"beyond --count", w.BeyondCount}, {"on other ports", w.OtherPort}},
 		beside: []entry{{"dropped by the kernel", st.Source.Dropped}, {"refused in the kernel", st.Source.Filtered}, {"cut in the file", st.Source.Cut}, {"cut by the snaplen", w.Cut}, {"written", w.Written}}}
 	for r := packet.Malformed; int(r) < packet.Reasons; r++ {
 		packets.out = append(packets.out, entry{words(r.String()), w.Parsed[r]})
@@ -24,25 +24,25 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 	all := []account{packets}
 	if n := w.Parsed[packet.Held]; n > 0 {
 		g := &st.Fragments
-		all = append(all, account{what: "fragments of others", in: n,
+		all = append(all, account{what: "fragments of others", metric: "fragments", in: n,
 			out:    []entry{{"in whole datagrams", g.Completed}, {"without the rest in time", g.Expired}, {"shed at a bound", g.Shed}, {"before their id came again", g.Replaced}, {"held", g.Pending}},
 			beside: []entry{{"datagrams put together", g.Datagrams}, {"contradicted others", g.Overlaps}}})
 	}
 	if f.Packets > 0 {
-		all = append(all, account{what: "bytes of TCP payload", in: f.Payload,
+		all = append(all, account{what: "bytes of TCP payload", metric: "payload_bytes", in: f.Payload,
 			out: []entry{{"in order", f.Delivered}, {"seen before", f.Duplicate}, {"out of window", f.OutOfWindow}, {"after a reset or close", f.AfterReset},
 				{"refused at a bound", f.Refused}, {"outside of the sample", f.Unsampled}, {"copies from a tunnel", f.Copies}, {"held", uint64(st.Pending)}},
 			beside: []entry{{"missing in gaps", f.Lost}, {"acknowledged and never seen", f.AckedUnseen}}},
-			account{what: "conversations", in: f.Opened,
+			account{what: "conversations", metric: "conversations", in: f.Opened,
 				out:    []entry{{"finished", f.Finished}, {"idle", f.Idle}, {"evicted", f.Evicted}, {"at the end", f.Stopped}, {"open", uint64(st.Flows)}},
 				beside: []entry{{"begun before the capture", f.MidStream}, {"TLS", w.TLS}, {"of no known protocol", c.Unknown}, {"refused at a bound", f.RefusedFlows}, {"gaps told early at a bound", f.Hurried}, {"decoder failed", c.Broken}}})
 	}
 	if c.Decoded+c.SkippedBytes+c.OpaqueBytes > 0 {
-		all = append(all, account{what: "bytes in order", in: f.Delivered, out: []entry{{"read as messages", c.Decoded}, {"before or between messages", c.SkippedBytes},
+		all = append(all, account{what: "bytes in order", metric: "ordered_bytes", in: f.Delivered, out: []entry{{"read as messages", c.Decoded}, {"before or between messages", c.SkippedBytes},
 			{"of other protocols and tunnels", c.OpaqueBytes}, {"held", uint64(st.Undecoded)}}})
 	}
 	if n := c.Requests + c.Answers + c.Interim; n > 0 {
-		m := account{what: "messages", in: n, out: []entry{{"in pairs", 2 * c.Pairs}, {"interim answers", c.Interims}}, beside: []entry{{"in presumed pairs", 2 * c.Presumed}, {"refused by a rule", w.Dropped}, {"rules failed, not handed on", w.RuleFailed}}}
+		m := account{what: "messages", metric: "messages", in: n, out: []entry{{"in pairs", 2 * c.Pairs}, {"interim answers", c.Interims}}, beside: []entry{{"in presumed pairs", 2 * c.Presumed}, {"refused by a rule", w.Dropped}, {"rules failed, not handed on", w.RuleFailed}}}
 		for h := range c.HalfBy {
 			if c.HalfBy[h] > 0 {
 				m.out = append(m.out, entry{"halves: " + words(message.Half(h).String()), c.HalfBy[h]})
@@ -58,7 +58,7 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 }
 
 func queue(what string, s sink.Stats) account {
-	a := account{what: what, in: uint64(s.Pushed.Records), out: []entry{{"written", uint64(s.Written.Records)}, {"held", uint64(s.Depth.Records)}}}
+	a := account{what: what, metric: "output_records", of: what, in: uint64(s.Pushed.Records), out: []entry{{"written", uint64(s.Written.Records)}, {"held", uint64(s.Depth.Records)}}}
 	for r := sink.Reason(0); r < sink.Reasons; r++ {
 		a.out = append(a.out, entry{"dropped: " + words(r.String()), uint64(s.Dropped[r].Records)})
 	}

@@ -16,6 +16,8 @@ type entry struct {
 // account is one sum of the ledger: what came in and every way it went.
 type account struct {
 	what   string // "packets"
+	metric string // its name among metrics
+	of     string // the output it is about
 	in     uint64
 	out    []entry
 	beside []entry // worth knowing, and not part of the sum

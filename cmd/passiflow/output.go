@@ -29,6 +29,7 @@ type output struct {
 	records   *sink.Records // one of these
 	frames    *sink.Frames
 	essential bool // the run ends where it fails
+	inner     bool // it is no reason to go on for
 }
 
 // outputs are the queues of a run.
@@ -37,6 +38,7 @@ type outputs struct {
 	none   chan struct{} // closed when the run has nobody left to write for
 	closed chan struct{} // closed with the queues
 	once   sync.Once
+	meter  *meter
 	log    *slog.Logger
 }
 
@@ -90,7 +92,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		}
 		o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, s.Queue.Over(q))
 	}
-	return nil
+	return o.openMetrics(c, e, q)
 }
 
 // records puts a queue before a sink of records.
@@ -188,7 +190,11 @@ func (x *output) close(ctx context.Context) error {
 // nothing to go on for.
 func (o *outputs) watch() {
 	left := atomic.Int64{}
-	left.Store(int64(len(o.all)))
+	for _, x := range o.all {
+		if !x.inner {
+			left.Add(1)
+		}
+	}
 	over := sync.OnceFunc(func() { close(o.none) })
 	for _, x := range o.all {
 		go func() {
@@ -198,7 +204,7 @@ func (o *outputs) watch() {
 				return
 			}
 			err := x.err()
-			if left.Add(-1) == 0 || x.essential {
+			if !x.inner && left.Add(-1) == 0 || x.essential {
 				over() // the end of the run says why
 			} else if !sink.ReaderGone(err) {
 				o.log.Error("output failed; the others go on", "output", x.name, "error", err.Error())
@@ -220,6 +226,7 @@ func (o *outputs) close(ctx context.Context) error {
 		})
 	}
 	group.Wait()
+	errs = append(errs, o.meter.close(ctx))
 	o.once.Do(func() { close(o.closed) })
 	return errors.Join(errs...)
 }

@@ -59,6 +59,9 @@ func runCapture(ctx context.Context, p *process, c *config.Config, warnings conf
 	if err != nil {
 		return &exit{exitUsage, err}
 	}
+	if out.meter != nil {
+		out.meter.run.Store(s)
+	}
 	s.announce(text, live)
 	return s.run(ctx)
 }

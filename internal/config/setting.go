@@ -109,6 +109,8 @@ func (c *Config) Settings() []Setting {
 			duration{p: &c.Run.ShutdownGrace, max: maxDuration}},
 		{"run.silence", "silence", "", "time without a record after which the likely causes are told, once; 0s: never",
 			duration{p: &c.Run.Silence, max: maxDuration}},
+		{"run.metrics", "metrics", "", "address to answer Prometheus on (/metrics, /healthz), as :9464 or 127.0.0.1:9464",
+			text{p: &c.Run.Metrics, kind: "ADDRESS"}},
 
 		{"log.level", "log-level", "", "least level of messages on standard error",
 			choice{p: &c.Log.Level, words: []string{"debug", "info", "warn", "error"}}},

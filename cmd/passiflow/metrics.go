@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/passiflow/passiflow"
+	"github.com/passiflow/passiflow/internal/config"
+	"github.com/passiflow/passiflow/internal/metrics"
+	"github.com/passiflow/passiflow/sink"
+)
+
+// meter answers Prometheus during a run.
+type meter struct {
+	server *metrics.Server
+	run    atomic.Pointer[session]
+}
+
+// openMetrics begins to answer, where c asks for it, and takes records of e.
+func (o *outputs) openMetrics(c *config.Config, e *passiflow.Config, q sink.QueueConfig) error {
+	if c.Run.Metrics == "" {
+		return nil
+	}
+	m := &meter{}
+	var err error
+	m.server, err = metrics.Open(metrics.Config{Address: c.Run.Metrics, Version: versionText(), Counts: m.counts, Healthy: m.healthy, Log: o.log})
+	if err != nil {
+		return &exit{exitUsage, fmt.Errorf("%w: choose another with --metrics", err)}
+	}
+	o.meter = m
+	o.log.Info("metrics", "address", m.server.Address())
+	o.records(e, &output{name: "records to metrics", inner: true}, "exchange", m.server.Services, q)
+	return nil
+}
+
+// counts makes the ledger a list of counters.
+func (m *meter) counts() []metrics.Count {
+	s := m.run.Load()
+	if s == nil {
+		return nil
+	}
+	st := s.flow.Stats()
+	var all []metrics.Count
+	for _, a := range accounts(&st, s.out) {
+		add := func(name, label string, e entry, help string) {
+			c := metrics.Count{Name: a.metric + name, Help: help, Value: float64(e.n)}
+			if label != "" {
+				c.Labels = append(c.Labels, [2]string{label, snake(e.name)})
+			}
+			if a.of != "" {
+				c.Labels = append(c.Labels, [2]string{"output", a.of})
+			}
+			c.Gauge = label == ""
+			all = append(all, c)
+		}
+		for _, e := range a.out {
+			switch e.name {
+			case "held", "open", "waiting", "spooled":
+				add("_"+e.name, "", e, "Those of "+words(a.metric)+" that are "+e.name+" now.")
+			default:
+				add("_total", "way", e, "What became of "+words(a.metric)+".")
+			}
+		}
+		for _, e := range a.beside {
+			add("_beside_total", "what", e, "Worth knowing beside what became of "+words(a.metric)+".")
+		}
+	}
+	return all
+}
+
+// snake makes the name of an entry a label.
+func snake(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r < '0' || r > '9' && r < 'A' || r > 'z' }), "_")
+}
+
+// healthy tells of outputs that have failed.
+func (m *meter) healthy() error {
+	s := m.run.Load()
+	if s == nil {
+		return fmt.Errorf("starting")
+	}
+	for _, x := range s.out.all {
+		if err := x.err(); err != nil {
+			return fmt.Errorf("output %s failed", x.name) // the error may name what is secret
+		}
+	}
+	return nil
+}
+
+func (m *meter) close(ctx context.Context) error {
+	if m == nil {
+		return nil
+	}
+	return m.server.Close(ctx)
+}
