@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/passiflow/passiflow/format"
+	"github.com/passiflow/passiflow/rule"
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/file"
 	"github.com/passiflow/passiflow/sink/stdout"
@@ -46,10 +47,13 @@ type Option struct {
 // Bytes is a count of bytes, written as 64KiB or 1MiB.
 type Bytes int64
 
-// Opened is an open sink, by what it takes. One of its fields is set.
+// Opened is an open sink, by what it takes: one of Records and Frames is set.
 type Opened struct {
 	Records sink.Sink
 	Frames  sink.FrameSink
+	// Rules stand in place of those of the run where no others are asked for.
+	// nil: those of the run
+	Rules rule.Rule
 }
 
 // SinkOptions are what a sink may use when it is opened.
@@ -69,6 +73,7 @@ func Sinks() []SinkKind {
 	return []SinkKind{
 		{"stdout", "records on standard output", newStdout},
 		{"file", "records in a file", newFile},
+		{"resurface", "records to a Resurface database, under its own logging rules", newResurface},
 	}
 }
 

@@ -39,12 +39,17 @@ type PostConfig struct {
 	// answered with this status. Default: 408, 425, 429, every 5xx, and what is
 	// neither success nor failure.
 	Retry func(status int) bool
+	// Taken tells whether an answer with this status says that the receiver has
+	// what was sent. Default: every 2xx.
+	Taken func(status int) bool
 }
 
 // DefaultPostConfig returns the defaults.
 func DefaultPostConfig() PostConfig {
-	return PostConfig{Timeout: 10 * time.Second, Agent: "passiflow", Retry: retryLater}
+	return PostConfig{Timeout: 10 * time.Second, Agent: "passiflow", Retry: retryLater, Taken: success}
 }
+
+func success(status int) bool { return status/100 == 2 }
 
 func retryLater(status int) bool {
 	switch status {
@@ -103,6 +108,9 @@ func NewPoster(c PostConfig) (*Poster, error) {
 	}
 	if c.Retry == nil {
 		c.Retry = retryLater
+	}
+	if c.Taken == nil {
+		c.Taken = success
 	}
 	header := http.Header{}
 	for name, value := range c.Headers {
@@ -218,7 +226,7 @@ func (p *Poster) Post(ctx context.Context, contentType string, body []byte) ([]b
 	}
 	defer a.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(a.Body, maxAnswer))
-	if a.StatusCode/100 == 2 {
+	if p.config.Taken(a.StatusCode) {
 		return answer, nil // it was taken, whatever became of the answer's rest
 	}
 	if err != nil {
@@ -277,7 +285,10 @@ type StatusError struct {
 // Error tells the status.
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("post to %s: answered %d %s", e.Place, e.Status, http.StatusText(e.Status))
-	if e.Status/100 == 3 {
+	switch e.Status / 100 {
+	case 2:
+		text += ", which is not how this receiver says that it has taken something: is it the right address?"
+	case 3:
 		text += ": a redirect that would leave the address is not followed: set the url it leads to"
 	}
 	return text

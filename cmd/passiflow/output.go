@@ -91,6 +91,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			return &exit{exitRun, fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
 		o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, s.Queue.Over(q))
+		e.Outputs[len(e.Outputs)-1].Rules = to.Rules
 	}
 	return o.openMetrics(c, e, q)
 }

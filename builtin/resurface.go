@@ -1,0 +1,65 @@
+package builtin
+
+import (
+	"fmt"
+	"strings"
+
+	pairs "github.com/passiflow/passiflow/format/resurface"
+	"github.com/passiflow/passiflow/rule"
+	"github.com/passiflow/passiflow/sink/resurface"
+)
+
+func newResurface() *SinkSetup {
+	c, f := resurface.DefaultConfig(), pairs.DefaultConfig()
+	limit, bundle := Bytes(f.BodyLimit), Bytes(c.Bundle)
+	return &SinkSetup{
+		Options: []Option{
+			{Name: "url", Usage: "capture URL; default: the variable USAGE_LOGGERS_URL", To: &c.Post.URL},
+			{Name: "logging_rules", Usage: "rules in Resurface's language, one a line, or file:// and a path; default: the variable USAGE_LOGGERS_RULES, or else its set strict", To: &f.Rules},
+			{Name: "disabled", Usage: "send nothing", To: &c.Discard},
+			{Name: "client_header", Usage: "request header to put the client's address in; default: none", To: &f.ClientHeader},
+			{Name: "body_limit", Usage: "bytes to send of each body", To: &limit},
+			{Name: "bundle", Usage: "bytes of lines in one request, about", To: &bundle},
+			{Name: "timeout", Usage: "time for one request, answer included", To: &c.Post.Timeout},
+			{Name: "ca", Usage: "file with the certificates of authorities to trust in place of the system's", To: &c.Post.TLS.CA},
+			{Name: "insecure", Usage: "take any certificate: whoever is on the way can read and change what is sent", To: &c.Post.TLS.Insecure},
+		},
+		Open: func(o SinkOptions) (Opened, error) {
+			if o.Unit != "" && o.Unit != "exchange" {
+				return Opened{}, fmt.Errorf("unit %s: a Resurface message is a request with its answer: use unit exchange", o.Unit)
+			}
+			f.Name = "logging_rules"
+			if c.Post.URL == "" {
+				c.Post.URL = o.Getenv("USAGE_LOGGERS_URL")
+			}
+			if f.Rules == "" {
+				f.Rules, f.Name = LoggingRules(o.Getenv("USAGE_LOGGERS_RULES")), "USAGE_LOGGERS_RULES"
+			}
+			if name := o.Getenv("DYNO"); name != "" {
+				f.Host = name
+			}
+			f.BodyLimit, c.Bundle = int(limit), int(bundle)
+			c.Log, c.Post.Production, c.Post.Agent = o.Log, o.Production, "passiflow/"+o.Version
+			format, err := pairs.New(f)
+			if err != nil {
+				return Opened{}, err
+			}
+			s, err := resurface.New(c, format)
+			// The format is the rule as well, so that what it removes never comes
+			// into the queue or its spool.
+			r, _ := format.(rule.Rule)
+			return Opened{Records: s, Rules: r}, err
+		},
+	}
+}
+
+// LoggingRules reads Resurface's rules from an environment variable, which often
+// cannot hold the end of a line: where there is none, \n stands for one, and
+// \\n for \n.
+func LoggingRules(text string) string {
+	text = strings.TrimSpace(text)
+	if strings.Contains(text, "\n") {
+		return text
+	}
+	return strings.NewReplacer(`\\n`, `\n`, `\r\n`, "\n", `\n`, "\n").Replace(text)
+}
