@@ -12,7 +12,7 @@ func Broken(err error) error { return mark(err, fault{broken: true}) }
 
 // Partial says that the first n records of a batch are delivered and that err
 // is about the one behind them. It is nil for nil.
-func Partial(n int, err error) error { return mark(err, fault{delivered: n}) }
+func Partial(n int, err error) error { return mark(err, fault{partial: true, delivered: n}) }
 
 // IsPermanent tells whether err, or an error it wraps, was marked by Permanent.
 func IsPermanent(err error) bool {
@@ -22,6 +22,12 @@ func IsPermanent(err error) bool {
 // IsBroken tells whether err, or an error it wraps, was marked by Broken.
 func IsBroken(err error) bool {
 	return marked(err, func(f fault) bool { return f.broken })
+}
+
+// IsPartial tells whether err, or an error it wraps, was made by Partial: it is
+// then about one record, and else about the whole batch.
+func IsPartial(err error) bool {
+	return marked(err, func(f fault) bool { return f.partial })
 }
 
 // Delivered returns how many records of the batch were delivered before err.
@@ -34,8 +40,8 @@ func Delivered(err error) int {
 // fault is a mark on an error.
 type fault struct {
 	error
-	permanent, broken bool
-	delivered         int
+	permanent, broken, partial bool
+	delivered                  int
 }
 
 func (f fault) Unwrap() error { return f.error }

@@ -8,52 +8,6 @@ import (
 	"time"
 )
 
-// Policy says what happens to a record that finds the queue full.
-type Policy uint8
-
-// The policies.
-const (
-	Drop Policy = iota // it is dropped and counted: a live capture never waits
-	Wait               // who pushes waits: a file can be read later
-)
-
-// QueueConfig is what can be set of a queue.
-type QueueConfig struct {
-	// Bytes bounds what is held for the sink, in bytes as the queue's weight
-	// function counts them. Default 32 MiB.
-	Bytes int64
-	// Policy for records that find no room. Default Drop.
-	Policy Policy
-	// Linger is how long records are collected after a delivery before the next
-	// one, so that a busy capture wakes the sink once per Linger and not once
-	// per record. A record that comes after a pause longer than that is
-	// delivered at once. Default 2 ms; 0: never collect.
-	Linger time.Duration
-	// Batch is how many bytes end a Linger early, and about how many one
-	// delivery has at most. Default 256 KiB.
-	Batch int64
-}
-
-// DefaultQueueConfig returns the defaults.
-func DefaultQueueConfig() QueueConfig {
-	return QueueConfig{Bytes: 32 << 20, Policy: Drop, Linger: 2 * time.Millisecond, Batch: 256 << 10}
-}
-
-// Validate returns what is wrong with c, nil for nothing.
-func (c QueueConfig) Validate() error {
-	var faults []error
-	if c.Bytes < 1 {
-		faults = append(faults, fmt.Errorf("queue bytes %d: must be at least 1", c.Bytes))
-	}
-	if c.Batch < 1 {
-		faults = append(faults, fmt.Errorf("queue batch %d: must be at least 1", c.Batch))
-	}
-	if c.Linger < 0 || c.Linger > time.Second {
-		faults = append(faults, fmt.Errorf("queue linger %v: must be between 0 and 1s", c.Linger))
-	}
-	return errors.Join(faults...)
-}
-
 // Writer is what stands behind a queue: a Sink, a FrameSink or their like.
 type Writer[T any] interface {
 	Write(ctx context.Context, batch []T) error
@@ -65,26 +19,35 @@ type Weight[T any] func(v T) (records, bytes int64)
 
 // Queue is the one place where anything waits: bounded, before one sink. Any
 // number of goroutines push batches, one goroutine of its own delivers them in
-// the order pushed.
+// the order pushed, and tries again what the sink did not take.
 type Queue[T any] struct {
 	to      Writer[T]
 	weigh   Weight[T]
 	release func(T)
 	config  QueueConfig
 
-	mu     sync.Mutex
-	room   *sync.Cond // for who waits to push
-	held   []T        // pushed and not yet taken
-	counts []Count    // what each of held counts for
-	state  state
-	closed bool
-	err    error
-	stats  Stats
+	mu      sync.Mutex
+	room    *sync.Cond // for who waits to push
+	held    []T        // pushed and not yet taken
+	entries []entry    // what is known of each of held
+	load    load[T]    // taken by the delivering goroutine
+	state   state
+	closed  bool
+	err     error
+	stats   Stats
 
 	wake   chan struct{} // room for one: the sender has moved state to awake
+	ending chan struct{} // closed when Close is called
 	failed chan struct{} // closed when err is set
 	done   chan struct{} // closed when the goroutine has ended
 	cancel context.CancelFunc
+	pace   pace // of the delivering goroutine alone
+}
+
+// entry is what a queue knows of a value it holds.
+type entry struct {
+	Count
+	at int64 // when it was pushed, in nanoseconds since 1970; 0: unknown
 }
 
 // state is what the delivering goroutine does.
@@ -104,8 +67,9 @@ func NewQueue[T any](to Writer[T], c QueueConfig, weigh Weight[T], release func(
 		release = func(T) {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	q := &Queue[T]{to: to, weigh: weigh, release: release, config: c, cancel: cancel,
-		wake: make(chan struct{}, 1), failed: make(chan struct{}), done: make(chan struct{})}
+	c = c.filled()
+	q := &Queue[T]{to: to, weigh: weigh, release: release, config: c, cancel: cancel, pace: newPace(c.Retry),
+		wake: make(chan struct{}, 1), ending: make(chan struct{}), failed: make(chan struct{}), done: make(chan struct{})}
 	q.room = sync.NewCond(&q.mu)
 	go q.run(ctx)
 	return q
@@ -117,10 +81,15 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 	if len(batch) == 0 {
 		return
 	}
+	var now int64
+	if q.config.Retry.Age > 0 {
+		now = time.Now().UnixNano()
+	}
 	q.mu.Lock()
 	for _, v := range batch {
 		records, bytes := q.weigh(v)
-		q.stats.Pushed.add(records, bytes)
+		size := Count{records, bytes}
+		q.stats.Pushed.add(size)
 		// One value larger than the bound passes alone.
 		for !q.over() && q.stats.Depth.Bytes > 0 && q.stats.Depth.Bytes+bytes > q.config.Bytes {
 			if q.config.Policy == Drop || !q.waitForRoom(ctx) {
@@ -133,15 +102,15 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 		}
 		switch {
 		case q.err != nil:
-			q.drop(Failed, v, records, bytes)
+			q.drop(Failed, v, size)
 		case q.closed:
-			q.drop(Undelivered, v, records, bytes)
+			q.drop(Undelivered, v, size)
 		case q.stats.Depth.Bytes > 0 && q.stats.Depth.Bytes+bytes > q.config.Bytes:
-			q.drop(full, v, records, bytes)
+			q.drop(full, v, size)
 		default:
 			q.held = append(q.held, v)
-			q.counts = append(q.counts, Count{records, bytes})
-			q.stats.Depth.add(records, bytes)
+			q.entries = append(q.entries, entry{size, now})
+			q.stats.Depth.add(size)
 			q.stats.Peak = max(q.stats.Peak, q.stats.Depth.Bytes)
 		}
 	}
@@ -151,15 +120,19 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 
 func (q *Queue[T]) over() bool { return q.closed || q.err != nil }
 
-func (q *Queue[T]) drop(r Reason, v T, records, bytes int64) {
-	q.stats.Dropped[r].add(records, bytes)
+func (q *Queue[T]) drop(r Reason, v T, size Count) {
+	q.stats.Dropped[r].add(size)
 	q.release(v)
+}
+
+// full tells whether a batch is complete.
+func (q *Queue[T]) full() bool {
+	return q.stats.Depth.Bytes >= min(q.config.Batch, q.config.Bytes) || len(q.held) >= q.config.Records
 }
 
 // signal wakes the delivering goroutine if it wants that now.
 func (q *Queue[T]) signal() {
-	if q.state == idle && (len(q.held) > 0 || q.over()) ||
-		q.state == lingers && (q.stats.Depth.Bytes >= min(q.config.Batch, q.config.Bytes) || q.over()) {
+	if q.state == idle && (len(q.held) > 0 || q.over()) || q.state == lingers && (q.full() || q.over()) {
 		q.state = awake
 		q.wake <- struct{}{}
 	}
@@ -212,7 +185,10 @@ const patience = 200 * time.Millisecond
 // called again, and then waits again.
 func (q *Queue[T]) Close(ctx context.Context) error {
 	q.mu.Lock()
-	q.closed = true
+	if !q.closed {
+		q.closed = true
+		close(q.ending)
+	}
 	q.signal()
 	q.room.Broadcast()
 	q.mu.Unlock()

@@ -58,7 +58,8 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 }
 
 func queue(what string, s sink.Stats) account {
-	a := account{what: what, metric: "output_records", of: what, in: uint64(s.Pushed.Records), out: []entry{{"written", uint64(s.Written.Records)}, {"held", uint64(s.Depth.Records)}}}
+	a := account{what: what, metric: "output_records", of: what, in: uint64(s.Pushed.Records + s.Recovered.Records), out: []entry{{"written", uint64(s.Written.Records)},
+		{"in the spool", uint64(s.Spooled.Records)}, {"held", uint64(s.Depth.Records)}}, beside: []entry{{"from an earlier run", uint64(s.Recovered.Records)}}}
 	for r := sink.Reason(0); r < sink.Reasons; r++ {
 		a.out = append(a.out, entry{"dropped: " + words(r.String()), uint64(s.Dropped[r].Records)})
 	}

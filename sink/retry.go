@@ -1,0 +1,67 @@
+package sink
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// pace decides when a delivery that failed is tried again and when it is given
+// up. It belongs to the delivering goroutine.
+type pace struct {
+	config   RetryConfig
+	failures int // in a row, of whatever batch
+	tries    int // of the batch at hand, in a row
+	given    int // records given up in a row
+}
+
+func newPace(c RetryConfig) pace { return pace{config: c} }
+
+// fresh begins another batch.
+func (p *pace) fresh() { p.tries, p.given = 0, 0 }
+
+// took notes that the sink took something, or refused it for its own sake: it
+// works.
+func (p *pace) took() { p.failures, p.tries, p.given = 0, 0, 0 }
+
+// failed notes that the sink failed and tells whether the batch may be tried
+// again.
+func (p *pace) failed() (again bool) {
+	p.failures++
+	p.tries++
+	if s := p.config.Schedule; len(s) > 0 {
+		return p.tries <= len(s)
+	}
+	return p.config.Attempts == 0 || p.tries < p.config.Attempts
+}
+
+// gaveUp notes that one record of the batch was given up. The others have waited
+// as long and are tried once more each; it reports false when too many of them
+// failed in a row for that.
+func (p *pace) gaveUp() (others bool) {
+	p.given++
+	p.tries--
+	return p.given < p.config.Failures
+}
+
+// open tells whether the circuit is open.
+func (p *pace) open() bool { return p.failures >= p.config.Failures }
+
+// wait returns how long to wait before the next attempt.
+func (p *pace) wait(asked time.Duration) time.Duration {
+	if s := p.config.Schedule; len(s) > 0 {
+		return s[min(max(p.tries, 1), len(s))-1] // who asked for these gets these
+	}
+	ceiling := p.config.Min
+	for range p.failures {
+		if ceiling >= p.config.Max/2 {
+			ceiling = p.config.Max
+			break
+		}
+		ceiling *= 2
+	}
+	d := p.config.Min
+	if n := ceiling - d; n > 0 {
+		d += rand.N(n)
+	}
+	return max(d, asked)
+}
