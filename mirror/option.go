@@ -1,0 +1,102 @@
+package mirror
+
+import (
+	"context"
+	"time"
+
+	"github.com/passiflow/passiflow/flow"
+)
+
+// Options are what the original cannot do. Their zero values are what it does.
+type Options struct {
+	// MidStream hands on conversations whose beginning was not seen, and what
+	// follows a gap, as they come. Without it their bytes are held until the
+	// conversation or the source ends.
+	MidStream bool
+	// GapHook is told of bytes that the capture has missed, at their place: before
+	// the chunk that follows them, if one does. An error ends Start. Default nil.
+	GapHook func(ctx context.Context, gap *ObservedTrafficGap) error
+	// DrainResponses reads what the target answers and throws it away, so that it
+	// never waits for that. A connection is then ended as a client ends it: no
+	// more is sent, and it is closed when the target has closed its side, too, or
+	// after DrainTimeout.
+	DrainResponses bool
+	// DrainTimeout, with DrainResponses, is how long the target has for its last
+	// answer. Default 5 s.
+	DrainTimeout time.Duration
+	// ParallelWrites calls Writer and WriteFunc without a lock: they can be used
+	// by several goroutines at once. That is of use with Workers, or several calls
+	// of Start.
+	ParallelWrites bool
+	// CaptureTime stamps records with when their first byte was captured, so that
+	// a replay can keep the time between them, in place of when they are written.
+	CaptureTime bool
+	// MaxHeld bounds what is held where MidStream is false, in bytes; above it
+	// the stream that grows is dropped and counted. Default 32 MiB.
+	MaxHeld int
+	// Flow bounds the conversations and what of them is out of order. The zero
+	// value stands for flow.DefaultConfig; Ports is set to ObservedPort.
+	Flow flow.Config
+}
+
+func (o *Options) setDefaults() {
+	if o.MaxHeld <= 0 {
+		o.MaxHeld = 32 << 20
+	}
+	if o.DrainTimeout <= 0 {
+		o.DrainTimeout = 5 * time.Second
+	}
+	if o.Flow.MaxFlows == 0 {
+		ports := o.Flow.Ports
+		o.Flow = flow.DefaultConfig()
+		o.Flow.Ports = ports
+	}
+}
+
+// ObservedTrafficGap says that bytes are missing.
+type ObservedTrafficGap struct {
+	From      string // host:port
+	To        string
+	Direction TrafficDirection
+	SeenAt    time.Time // when that was known, by the packets
+	Lost      uint64    // bytes
+}
+
+// Stats are the counts of a mirror.
+type Stats struct {
+	Packets    uint64 // taken from the source
+	NotTCP     uint64 // without TCP over IP, or not to be read
+	OtherPort  uint64 // not of ObservedPort
+	Chunks     uint64 // given to hooks
+	ChunkBytes uint64
+	HeldBytes  uint64 // held now, for want of a beginning or behind a gap
+	Unheld     uint64 // bytes dropped because more was held than MaxHeld
+	Gaps       uint64 // told
+	Lost       uint64 // bytes missing in them
+
+	Connections uint64 // to the target
+	Forwarded   uint64 // bytes sent to it
+	Answered    uint64 // bytes it answered that were read and thrown away
+	Records     uint64 // written
+	Recorded    uint64 // bytes of them
+
+	Flow flow.Stats
+}
+
+func (s *Stats) add(o *Stats) {
+	s.Packets += o.Packets
+	s.NotTCP += o.NotTCP
+	s.OtherPort += o.OtherPort
+	s.Chunks += o.Chunks
+	s.ChunkBytes += o.ChunkBytes
+	s.HeldBytes += o.HeldBytes
+	s.Unheld += o.Unheld
+	s.Gaps += o.Gaps
+	s.Lost += o.Lost
+	s.Connections += o.Connections
+	s.Forwarded += o.Forwarded
+	s.Answered += o.Answered
+	s.Records += o.Records
+	s.Recorded += o.Recorded
+	s.Flow.Add(&o.Flow)
+}
