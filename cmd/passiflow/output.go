@@ -86,7 +86,8 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q)
 	}
 	for _, s := range c.Sinks {
-		to, err := s.Setup.Open(builtin.SinkOptions{Log: o.log.With("sink", s.Name), Getenv: p.getenv, Stdout: p.stdout, Version: versionText(), Unit: s.Unit, Live: live, Lines: lines})
+		to, err := s.Setup.Open(builtin.SinkOptions{Log: o.log.With("sink", s.Name), Getenv: p.getenv, Stdout: p.stdout, Version: versionText(), Unit: s.Unit, Live: live, Lines: lines,
+			Production: c.Run.Production || production(p)})
 		if err != nil {
 			return &exit{exitRun, fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
@@ -114,6 +115,11 @@ func (o *outputs) records(e *passiflow.Config, x *output, unit string, to sink.S
 func (o *outputs) frames(e *passiflow.Config, name string, f format.Frames, to *sink.Frames) {
 	o.all = append(o.all, &output{name: name, frames: to, essential: true})
 	e.Frames = func(s source.Source) passiflow.Frames { return &framer{format: f, to: to.Framer(), source: s} }
+}
+
+// production tells whether the environment says that this is no trial.
+func production(p *process) bool {
+	return p.getenv("NODE_ENV") == "production" || p.getenv("TCP_SNIFFER_PRODUCTION") == "1"
 }
 
 // create makes the file for packets; "-" is standard output.

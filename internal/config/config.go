@@ -72,6 +72,7 @@ type Output struct {
 type Run struct {
 	ShutdownGrace time.Duration
 	Silence       time.Duration
+	Production    bool
 	Metrics       string
 }
 

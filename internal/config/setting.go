@@ -111,6 +111,8 @@ func (c *Config) Settings() []Setting {
 			duration{p: &c.Run.Silence, max: maxDuration}},
 		{"run.metrics", "metrics", "", "address to answer Prometheus on (/metrics, /healthz), as :9464 or 127.0.0.1:9464",
 			text{p: &c.Run.Metrics, kind: "ADDRESS"}},
+		{"run.production", "production", "", "refuse to send records anywhere without TLS; NODE_ENV=production and TCP_SNIFFER_PRODUCTION=1 mean the same",
+			yes{p: &c.Run.Production}},
 
 		{"log.level", "log-level", "", "least level of messages on standard error",
 			choice{p: &c.Log.Level, words: []string{"debug", "info", "warn", "error"}}},

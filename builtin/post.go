@@ -1,0 +1,76 @@
+package builtin
+
+import (
+	"fmt"
+
+	"github.com/passiflow/passiflow/format/messages"
+	"github.com/passiflow/passiflow/sink"
+	"github.com/passiflow/passiflow/sink/webhook"
+)
+
+// poster is what sinks that deliver by HTTP have in common.
+type poster struct {
+	config *sink.PostConfig
+	token  string // name of the variable
+}
+
+// options are its settings; the address comes first.
+func (p *poster) options(usage string) []Option {
+	c := p.config
+	return []Option{
+		{Name: "url", Usage: usage, To: &c.URL},
+		{Name: "token_env", Usage: "name of the environment variable that holds a token to send as Authorization: Bearer", To: &p.token},
+		{Name: "headers", Usage: "more headers to send", To: &c.Headers},
+		{Name: "timeout", Usage: "time for one request, answer included", To: &c.Timeout},
+		{Name: "gzip", Usage: "compress the bodies", To: &c.Gzip},
+		{Name: "ca", Usage: "PEM file with the authorities to trust in place of the system's", To: &c.TLS.CA},
+		{Name: "certificate", Usage: "PEM file with the certificate to prove who is sending", To: &c.TLS.Certificate},
+		{Name: "key", Usage: "PEM file with the key of certificate", To: &c.TLS.Key},
+		{Name: "server_name", Usage: "name that the receiver's certificate must carry; default: the host in url", To: &c.TLS.Name},
+		{Name: "insecure", Usage: "take any certificate of the receiver: whoever is on the way can read what is sent", To: &c.TLS.Insecure},
+	}
+}
+
+// set fills in what is known when the sink is opened.
+func (p *poster) set(o SinkOptions) error {
+	p.config.Production = o.Production
+	if o.Version != "" {
+		p.config.Agent = "passiflow/" + o.Version
+	}
+	if p.token == "" {
+		return nil
+	}
+	token := o.Getenv(p.token)
+	if token == "" {
+		return fmt.Errorf("token_env: the environment variable %s is not set", p.token)
+	}
+	p.config.Token = sink.Secret(token)
+	return nil
+}
+
+func newWebhook() *SinkSetup {
+	c := webhook.DefaultConfig()
+	batch, body := string(c.Batch), "json"
+	p := &poster{config: &c.Post}
+	all := p.options("address to post to")
+	more := []Option{
+		{Name: "batch", Usage: "how records share requests: as a JSON array, as lines, or one in each", To: &batch,
+			Words: []string{string(webhook.Array), string(webhook.Lines), string(webhook.Each)}},
+		{Name: "body", Usage: "form of the records: json is passiflow's, messages that of TCP Sniffer, each half alone", To: &body, Words: []string{"json", "messages"}},
+	}
+	return &SinkSetup{
+		Options: append(all[:1:1], append(more, all[1:]...)...),
+		Open: func(o SinkOptions) (Opened, error) {
+			if err := p.set(o); err != nil {
+				return Opened{}, err
+			}
+			c.Batch = webhook.Batch(batch)
+			f := o.format("json")
+			if body == "messages" {
+				f = messages.New(messages.DefaultConfig())
+			}
+			s, err := webhook.New(c, f)
+			return Opened{Records: s}, err
+		},
+	}
+}
