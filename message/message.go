@@ -11,30 +11,32 @@ import (
 // makes it, tells it with Begin when its head is known and with End when it is
 // complete; after the rules it is read-only. Its memory is its own: nothing in
 // it is borrowed from a packet.
+//
+// The fields stand in the order in which they are needed: what pairs it and what
+// a body's bytes change lies in the first two cache lines.
 type Message struct {
 	From       flow.Side
+	Lone       bool        // no answer is expected, or this is no answer
+	Interim    bool        // an answer before the answer, such as HTTP 100 and 103
+	Marks      Mark        // what is worth saying about it
+	Index      uint32      // number of the message within its side; set by the core
 	Start, End packet.Time // of the packets that brought its first and last byte
 	Begin      uint64      // offset of its first byte in its side
 	Stop       uint64      // offset behind its last byte
-
-	Op      string // what is asked for: the HTTP method
-	Target  string // of what: the HTTP request target as sent
-	Status  string // how it ended: the HTTP status code
-	Reason  string // the words that came with Status
-	Version string // of the protocol: "1.1"
-	Fields  []Field
+	Op         string      // what is asked for: the HTTP method
 
 	Body     []byte // decoded content, at most the body limit
 	Size     int64  // bytes of the whole decoded content; -1: unknown
 	WireSize int64  // bytes of the content before decompression; -1: unknown
-	Lost     int64  // bytes of the message that the capture missed
-	Gaps     []Gap  // where; at most MaxGaps, Lost counts all
-	Marks    Mark
+	Fields   []Field
 
+	Target  string // of what: the HTTP request target as sent
+	Status  string // how it ended: the HTTP status code
+	Reason  string // the words that came with Status
+	Version string // of the protocol: "1.1"
 	Key     uint64 // joins a request to its answer where the protocol numbers them; 0: by order
-	Lone    bool   // no answer is expected, or this is no answer
-	Interim bool   // an answer before the answer, such as HTTP 100 and 103
-	Index   uint32 // number of the message within its side; set by the core
+	Lost    int64  // bytes of the message that the capture missed
+	Gaps    []Gap  // where; at most MaxGaps, Lost counts all
 }
 
 // MaxGaps bounds Message.Gaps.

@@ -23,7 +23,7 @@ type pairs struct {
 	doubt     bool   // requests may have been lost
 	holes     bool   // and not only before the first that was seen
 	trial     bool   // sure rests on turns taken after a gap: see trial.go
-	onTrial   []*message.Exchange
+	onTrial   []*ask
 	tried     int         // exchanges that were on trial since it began
 	rested    packet.Time // not 0: what was on trial is handed on, and nothing was said since then
 }
@@ -32,12 +32,14 @@ type pairs struct {
 // gap between requests.
 type ask struct {
 	message.Exchange
-	ack   uint64 // up to where its sender had received of the answering side when it began
-	gap   *gap
-	turn  bool // what was lost before it had been answered when it was sent
-	done  bool // the request is complete
-	whole bool // the answer is complete
-	told  bool // the request was handed on as a half
+	asked    int    // what the request weighs, once it is complete
+	answered int    // what the answer weighs, once it is complete
+	ack      uint64 // up to where its sender had received of the answering side when it began
+	gap      *gap
+	turn     bool // what was lost before it had been answered when it was sent
+	done     bool // the request is complete
+	whole    bool // the answer is complete
+	told     bool // the request was handed on as a half
 }
 
 // reply is where the newest answer began.
@@ -83,6 +85,8 @@ func (s *stream) Begin(m *message.Message) *message.Message {
 	m.Index = d.index
 	d.index++
 	d.cur = m
+	d.base, d.room = weight(m)-cap(m.Body), cap(m.Fields)
+	s.crossed = s.crossed || m.From != s.core.in.From
 	s.waiting++
 	s.core.waiting++
 	if m.From == flow.Client {
@@ -292,8 +296,8 @@ func (s *stream) overdue(now packet.Time) {
 // answer: an answer whose head is coming, however slowly, is worth waiting for.
 func (s *stream) deadline(a *ask) packet.Time {
 	since := a.Request.End
-	if d := &s.sides[flow.Server]; len(d.held) > 0 && len(d.marks) > 0 {
-		since = max(since, d.marks[len(d.marks)-1].time)
+	if d := &s.sides[flow.Server]; len(d.held) > 0 && d.marked {
+		since = max(since, d.last().time)
 	}
 	return since.Add(s.core.cfg.AnswerWait)
 }

@@ -41,7 +41,7 @@ func (s *stream) look(from flow.Side, c *flow.Chunk) {
 		d.off, d.edge = c.Offset, c.Edge
 	}
 	d.held = append(d.held, c.Data...)
-	d.marks = append(d.marks, mark{c.Offset, c.Ack, c.Time})
+	d.note(mark{c.Offset, c.Ack, c.Time})
 	for {
 		p, m := s.match(d.held, from)
 		switch {
@@ -92,7 +92,7 @@ func (s *stream) pass(from flow.Side, n int) {
 			d.prune()
 		} else {
 			s.core.release(d.held)
-			d.held, d.marks = nil, d.marks[:0]
+			d.held, d.marks, d.marked = nil, d.marks[:0], false
 		}
 	}
 	d.mid = true

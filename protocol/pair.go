@@ -21,8 +21,7 @@ func (s *stream) End(m *message.Message) {
 	d.cur, d.told = nil, false
 	switch {
 	case m.Lone:
-		s.ready(m, 0)
-		s.half(m, message.LoneMessage, 0)
+		s.half(m, s.ready(m, nil), message.LoneMessage, 0)
 	case m.From == flow.Client:
 		a := s.asking
 		s.asking = nil
@@ -45,51 +44,61 @@ func (s *stream) End(m *message.Message) {
 // asked completes the open request.
 func (s *stream) asked(a *ask) {
 	a.done = true
-	s.ready(a.Request, s.pair(a.Request))
+	a.asked = s.ready(a.Request, a)
 	if a.whole {
-		s.joined(&a.Exchange)
+		s.joined(a)
 	}
 }
 
 // replied completes the open answer, a's where that is known.
 func (s *stream) replied(a *ask, m *message.Message) {
-	if a == nil {
-		s.ready(m, 0)
-		s.half(m, s.replyWhy, 0)
-		return
-	}
-	pair := s.tie(a)
-	s.ready(m, pair)
+	n := s.ready(m, a)
 	switch {
+	case a == nil:
+		s.half(m, n, s.replyWhy, 0)
 	case a.told:
-		s.half(m, message.AnswerLate, pair)
+		s.half(m, n, message.AnswerLate, s.tie(a))
 	case !m.Interim:
+		a.answered = n
 		if a.whole = true; a.done {
-			s.joined(&a.Exchange)
+			s.joined(a)
 		}
 	case len(a.Interim) < maxInterim:
 		a.Interim = append(a.Interim, m)
 	default:
-		s.half(m, message.LoneMessage, pair)
+		s.half(m, n, message.LoneMessage, s.tie(a))
 	}
 }
 
-// ready takes a half that will not change any more, and hands it on by itself
-// where that is wanted.
-func (s *stream) ready(m *message.Message, pair uint64) {
+// ready takes a half of a, or one that nothing asked for, that will not change
+// any more, and hands it on by itself where that is wanted. It returns what the
+// half weighs until it is gone.
+func (s *stream) ready(m *message.Message, a *ask) (n int) {
 	c := s.core
-	n := weight(m)
+	if m.Interim {
+		n = weight(m)
+	} else {
+		n = s.sides[m.From].weight(m)
+	}
 	s.kept += n
 	c.bytes += n
 	if c.cfg.Messages {
+		var pair uint64
+		switch {
+		case a == nil:
+		case m.From == flow.Client:
+			pair = s.pair(a.Request)
+		default:
+			pair = s.tie(a)
+		}
 		c.take.Message(s.single(m, message.Unit, pair))
 	}
+	return n
 }
 
-// gone says that a message, which was ready, is held no more.
-func (s *stream) gone(m *message.Message) {
+// gone says that a message of weight n, which was ready, is held no more.
+func (s *stream) gone(n int) {
 	c := s.core
-	n := weight(m)
 	s.kept -= n
 	c.bytes -= n
 	s.waiting--
@@ -107,20 +116,21 @@ func (s *stream) single(m *message.Message, why message.Half, pair uint64) *mess
 	return x
 }
 
-// half hands on a message without a partner.
-func (s *stream) half(m *message.Message, why message.Half, pair uint64) {
+// half hands on a message of weight n without a partner.
+func (s *stream) half(m *message.Message, n int, why message.Half, pair uint64) {
 	c := s.core
 	c.stats.Halves++
 	c.stats.HalfBy[why]++
-	s.gone(m)
+	s.gone(n)
 	if c.cfg.Exchanges {
 		c.take.Exchange(s.single(m, why, pair))
 	}
 }
 
-// open makes what is known of the open message of a side ready. It is a copy,
+// open makes what is known of the open message of a side, a half of a or one
+// that nothing asked for, ready and returns it with its weight. It is a copy,
 // because the decoder goes on with the message; its end is not told.
-func (s *stream) open(from flow.Side, pair uint64) *message.Message {
+func (s *stream) open(from flow.Side, a *ask) (*message.Message, int) {
 	d := &s.sides[from]
 	d.told = true
 	m := *d.cur
@@ -133,8 +143,7 @@ func (s *stream) open(from flow.Side, pair uint64) *message.Message {
 	if s.keeper != nil {
 		s.keeper.Open(d.cur, &m)
 	}
-	s.ready(&m, pair)
-	return &m
+	return &m, s.ready(&m, a)
 }
 
 // handOver hands on the open answer as far as it came.
@@ -142,17 +151,17 @@ func (s *stream) handOver(m *message.Message) {
 	a := s.answering
 	switch {
 	case a == nil:
-		s.half(s.open(flow.Server, 0), s.replyWhy, 0)
+		open, n := s.open(flow.Server, nil)
+		s.half(open, n, s.replyWhy, 0)
 	case a.told:
-		pair := s.tie(a)
-		s.half(s.open(flow.Server, pair), message.AnswerLate, pair)
+		open, n := s.open(flow.Server, a)
+		s.half(open, n, message.AnswerLate, s.tie(a))
 	default:
-		pair := s.tie(a)
-		a.Response = s.open(flow.Server, pair)
+		a.Response, a.answered = s.open(flow.Server, a)
 		if !a.done {
-			a.Request = s.open(flow.Client, s.pair(a.Request))
+			a.Request, a.asked = s.open(flow.Client, a)
 		}
-		s.joined(&a.Exchange)
+		s.joined(a)
 		s.release() // it does not wait for what may go on for long
 	}
 }
@@ -161,9 +170,9 @@ func (s *stream) handOver(m *message.Message) {
 // in the queue, as what an answer is paired and read by and nothing that is long.
 func (s *stream) late(a *ask) {
 	pair := s.pair(a.Request)
-	s.half(a.Request, message.AnswerLate, pair)
+	s.half(a.Request, a.asked, message.AnswerLate, pair)
 	for _, m := range a.Interim {
-		s.half(m, message.AnswerLate, s.tie(a))
+		s.half(m, weight(m), message.AnswerLate, s.tie(a))
 	}
 	m := a.Request
 	a.told, a.Interim = true, nil
@@ -179,14 +188,13 @@ func (s *stream) unanswered(a *ask, why message.Half) {
 		return
 	}
 	for _, m := range a.Interim {
-		s.half(m, why, s.tie(a))
+		s.half(m, weight(m), why, s.tie(a))
 	}
-	m := a.Request
 	if !a.done {
-		m = s.open(flow.Client, s.pair(m))
+		a.Request, a.asked = s.open(flow.Client, a)
 		s.asking = nil
 	}
-	s.half(m, why, 0)
+	s.half(a.Request, a.asked, why, 0)
 }
 
 // why says why an answer that begins now has no request.

@@ -1,7 +1,9 @@
 package protocol
 
-// holders are the streams that hold something, the one that was longest silent
-// first: what is shed at the memory bound.
+import "github.com/passiflow/passiflow/packet"
+
+// holders are the streams that hold something, or did a moment ago, the one that
+// was longest silent first: what is shed at the memory bound.
 type holders struct{ head, tail *stream }
 
 func (l *holders) push(s *stream) {
@@ -31,23 +33,40 @@ func (l *holders) remove(s *stream) {
 	s.older, s.newer, s.listed = nil, nil, false
 }
 
-// touch notes that s was given something now.
-func (l *holders) touch(s *stream) {
-	switch holds := s.kept+s.sides[0].size+s.sides[1].size > 0; {
-	case !holds:
+// holdersOrder is how far the order of holders may lag: an exact one would cost a
+// look at the neighbours in it for each chunk.
+const holdersOrder = packet.Time(100e6)
+
+// touch notes that s was given something at the time now.
+func (l *holders) touch(s *stream, now packet.Time) {
+	switch {
+	case !s.listed:
+		if !s.holds() {
+			return
+		}
+	case now-s.moved <= holdersOrder:
+		return
+	default:
 		l.remove(s)
-	case l.tail != s:
-		l.remove(s)
-		l.push(s)
 	}
+	s.moved = now
+	l.push(s)
 }
+
+// holds tells whether the stream holds anything.
+func (s *stream) holds() bool { return s.kept+s.sides[0].size+s.sides[1].size > 0 }
 
 // shed keeps the memory bound: conversations that hold something and were
 // longest silent are dropped, and nothing of them is handed on half. Whoever
 // fills the memory and then waits must not silence those who go on.
 func (c *Core) shed() {
 	for c.bytes > c.cfg.Memory && c.holders.head != nil {
+		s := c.holders.head
+		if !s.holds() {
+			c.holders.remove(s)
+			continue
+		}
 		c.stats.ShedFlows++
-		c.holders.head.drop()
+		s.drop()
 	}
 }

@@ -17,20 +17,22 @@ const (
 
 // stream reads one conversation. What it knows of pairs is in ask.go.
 type stream struct {
-	core         *Core
-	flow         *flow.Flow
-	flip         flow.Side // 1: the roles are exchanged
-	phase        phase
-	proto        *Protocol
-	dec          Decoder
-	keeper       Keeper  // dec, if it is one
-	next, server string  // what is spoken instead, where that is known
-	sides        [2]side // by role
-	waiting      int     // its part of Core.waiting
-	kept         int     // bytes of complete messages not handed on
-	older, newer *stream // in Core.holders
-	listed       bool
+	core    *Core
+	flip    flow.Side // 1: the roles are exchanged
+	phase   phase
+	listed  bool // in Core.holders
+	crossed bool // a side's message changed while the decoder had the other side's bytes
+	dec     Decoder
+	keeper  Keeper      // dec, if it is one
+	moved   packet.Time // when it went to the end of Core.holders
+	waiting int         // its part of Core.waiting
+	sides   [2]side     // by role
 	pairs
+	kept         int // bytes of complete messages not handed on
+	flow         *flow.Flow
+	proto        *Protocol
+	older, newer *stream // in Core.holders
+	next, server string  // what is spoken instead, where that is known
 }
 
 // Chunk implements flow.Stream.
@@ -50,21 +52,26 @@ func (s *stream) Chunk(c *flow.Chunk) packet.Time {
 	s.core.held += len(c.Data)
 	if s.phase == probing {
 		s.probe(from, c)
+		s.crossed = true
 	} else {
 		s.feed(from, c)
 	}
-	return s.bounded()
-}
-
-// bounded notes what the conversation holds and keeps the memory bound. It
-// returns when the stream wants Tick.
-func (s *stream) bounded() packet.Time {
 	if s.phase == opaque {
 		return 0
 	}
-	s.weigh(&s.sides[flow.Client])
-	s.weigh(&s.sides[flow.Server])
-	s.core.holders.touch(s)
+	s.weigh(d)
+	if s.crossed {
+		s.crossed = false
+		s.weigh(&s.sides[flow.Client])
+		s.weigh(&s.sides[flow.Server])
+	}
+	return s.bounded(d.newest)
+}
+
+// bounded keeps the memory bound after something came at the time now. It
+// returns when the stream wants Tick.
+func (s *stream) bounded(now packet.Time) packet.Time {
+	s.core.holders.touch(s, now)
 	if s.core.bytes > s.core.cfg.Memory {
 		if s.core.shed(); s.phase == opaque {
 			return 0
@@ -108,7 +115,7 @@ func (s *stream) give(from flow.Side, c *flow.Chunk) {
 		return
 	}
 	d := &s.sides[from]
-	d.marks = append(d.marks, mark{c.Offset, c.Ack, c.Time})
+	d.note(mark{c.Offset, c.Ack, c.Time})
 	data := c.Data
 	if len(d.held) > 0 {
 		d.held = append(d.held, data...)
@@ -149,10 +156,10 @@ func (s *stream) decode(from flow.Side, data []byte, how *Input) {
 	if in.Time == 0 {
 		in.Time = d.newest
 	}
-	if n := len(d.marks); n > 0 {
-		in.First = d.marks[0].time
+	if d.marked {
+		in.First = d.mark.time
 		if !in.End {
-			in.Time = d.marks[n-1].time
+			in.Time = d.last().time
 		}
 	}
 	d.lost, d.mid, d.begun = 0, false, true
@@ -232,7 +239,10 @@ func (s *stream) Tick(now packet.Time) packet.Time {
 	}
 	defer s.guard()
 	s.overdue(now)
-	return s.bounded()
+	if s.phase == opaque {
+		return 0
+	}
+	return s.bounded(now)
 }
 
 // Close implements flow.Stream.

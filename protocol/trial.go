@@ -24,12 +24,12 @@ import (
 const maxTrial = 64
 
 // joined hands on a joined exchange, or holds it while it is on trial.
-func (s *stream) joined(x *message.Exchange) {
+func (s *stream) joined(a *ask) {
 	if !s.trial {
-		s.hand(x)
+		s.hand(a)
 		return
 	}
-	s.onTrial = append(s.onTrial, x)
+	s.onTrial = append(s.onTrial, a)
 	if s.tried++; s.tried > maxTrial {
 		s.release()
 	}
@@ -51,10 +51,10 @@ func (s *stream) release() {
 }
 
 // part hands on the halves of an exchange that was on trial.
-func (s *stream) part(x *message.Exchange, pair uint64) {
-	s.half(x.Request, message.PairUnproven, pair)
+func (s *stream) part(x *ask, pair uint64) {
+	s.half(x.Request, x.asked, message.PairUnproven, pair)
 	for _, m := range x.Interim {
-		s.half(m, message.PairUnproven, pair)
+		s.half(m, weight(m), message.PairUnproven, pair)
 	}
 	if bodiless(x.Request) && x.Response.Marks&message.CutEnd == 0 {
 		// Where it ends was read by a request that may not be its own.
@@ -62,20 +62,20 @@ func (s *stream) part(x *message.Exchange, pair uint64) {
 		m.Marks |= message.CutEnd
 		x.Response = &m
 	}
-	s.half(x.Response, message.PairUnproven, pair)
+	s.half(x.Response, x.answered, message.PairUnproven, pair)
 }
 
-func (s *stream) hand(x *message.Exchange) {
+func (s *stream) hand(a *ask) {
 	c := s.core
 	c.stats.Pairs++
-	c.stats.Interims += uint64(len(x.Interim))
-	s.gone(x.Request)
-	s.gone(x.Response)
-	for _, m := range x.Interim {
-		s.gone(m)
+	c.stats.Interims += uint64(len(a.Interim))
+	s.gone(a.asked)
+	s.gone(a.answered)
+	for _, m := range a.Interim {
+		s.gone(weight(m))
 	}
 	if c.cfg.Exchanges {
-		c.take.Exchange(x)
+		c.take.Exchange(&a.Exchange)
 	}
 }
 
@@ -132,7 +132,7 @@ func (s *stream) refute() {
 		}
 	}
 	if a := s.asking; a != nil && a.whole {
-		s.half(a.Response, message.PairUnproven, 0)
+		s.half(a.Response, a.answered, message.PairUnproven, 0)
 		s.unpair(a)
 	}
 }
@@ -140,7 +140,7 @@ func (s *stream) refute() {
 // unproven hands on interim answers by themselves.
 func (s *stream) unproven(interim []*message.Message) {
 	for _, m := range interim {
-		s.half(m, message.PairUnproven, 0)
+		s.half(m, weight(m), message.PairUnproven, 0)
 	}
 }
 

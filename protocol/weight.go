@@ -20,7 +20,7 @@ const (
 
 // weight is about what m holds in memory. Whoever sends it chooses what it is
 // made of, so that no part may weigh nothing: a thousand fields without a value
-// hold more than a long body. It is the same whenever m is complete.
+// hold more than a long body.
 func weight(m *message.Message) int {
 	return messageBytes + cap(m.Body) + len(m.Target) + len(m.Reason) + cap(m.Fields)*fieldBytes + head(m)
 }
@@ -44,7 +44,7 @@ func head(m *message.Message) (n int) {
 func (s *stream) weigh(d *side) {
 	n := cap(d.held) + len(d.marks)*markBytes
 	if d.cur != nil {
-		n += weight(d.cur)
+		n += d.weight(d.cur)
 		if s.keeper != nil {
 			n += s.keeper.Kept(d.cur)
 		}
@@ -53,8 +53,22 @@ func (s *stream) weigh(d *side) {
 	d.size = n
 }
 
+// weight is about what m holds, which is open or was it last. Its head is looked
+// at again only where fields were added to it: it is long out of the processor's
+// cache.
+func (d *side) weight(m *message.Message) int {
+	if cap(m.Fields) != d.room {
+		d.base, d.room = weight(m)-cap(m.Body), cap(m.Fields)
+	}
+	return d.base + cap(m.Body)
+}
+
 // unmark forgets the marks, and their room where that is large.
 func (d *side) unmark() {
+	d.marked = false
+	if d.marks == nil {
+		return
+	}
 	if cap(d.marks) > spareMarks {
 		d.marks = nil
 	}
