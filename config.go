@@ -43,6 +43,10 @@ type Config struct {
 	// Frames makes what takes the packets that passed Filter and Ports, one for
 	// each worker and the source it reads. nil: nobody does
 	Frames func(source.Source) Frames
+	// TapeBytes bounds the packets that conversations hold until a record
+	// decides about them, for each output of UnitPacket. At the bound the
+	// conversation that began first goes. Default 32 MiB
+	TapeBytes int
 	// Log takes what happens; nil is silent.
 	Log *slog.Logger
 
@@ -67,6 +71,7 @@ const (
 	UnitExchange Unit = iota // a request with its answer, or a half with its reason
 	UnitMessage              // each half as soon as it is complete
 	UnitFlow                 // a conversation at its end
+	UnitPacket               // the packets of conversations with a record that the rules keep
 )
 
 // Pusher is what stands before an output: a queue.
@@ -82,6 +87,9 @@ type Output struct {
 	Unit    Unit
 	Records Pusher[*message.Exchange] // for UnitExchange and UnitMessage
 	Flows   Pusher[*flow.Summary]     // for UnitFlow
+	// Packets makes what takes the packets, for UnitPacket: one for each worker
+	// and the source it reads.
+	Packets func(source.Source) Frames
 	// Rules stand in place of Config.Rules for this output, which then gets
 	// copies of its own. nil: Config.Rules; rule.None: none
 	Rules rule.Rule
@@ -97,7 +105,7 @@ type Frames interface {
 
 // DefaultConfig returns the defaults, without sources, protocols and outputs.
 func DefaultConfig() Config {
-	return Config{Workers: 1, Parser: packet.DefaultConfig(), Flow: flow.DefaultConfig(), Core: protocol.DefaultConfig()}
+	return Config{Workers: 1, TapeBytes: 32 << 20, Parser: packet.DefaultConfig(), Flow: flow.DefaultConfig(), Core: protocol.DefaultConfig()}
 }
 
 func (c *Config) validate() error {
@@ -112,7 +120,7 @@ func (c *Config) validate() error {
 		faults = append(faults, fmt.Errorf("sample %g: must be between 0 and 1", c.Flow.Sample))
 	}
 	for i, o := range c.Outputs {
-		if o.Unit == UnitFlow && o.Flows == nil || o.Unit != UnitFlow && o.Records == nil {
+		if o.Unit == UnitFlow && o.Flows == nil || (o.Unit == UnitExchange || o.Unit == UnitMessage) && o.Records == nil || o.Unit == UnitPacket && o.Packets == nil {
 			faults = append(faults, fmt.Errorf("output %d: nothing takes its records", i+1))
 		}
 	}
@@ -126,6 +134,7 @@ func (c *Config) share(n int) {
 	c.Flow.MaxBytes = max(c.Flow.MaxBytes/n, 1)
 	c.Flow.MaxPending = min(c.Flow.MaxPending, c.Flow.MaxBytes)
 	c.Core.Memory = max(c.Core.Memory/n, 1)
+	c.TapeBytes /= n
 }
 
 // wants tells whether an output asks for a unit.

@@ -40,7 +40,7 @@ func New(cfg Config) (*Passiflow, error) {
 		p.cfg.Flow.Datagrams, p.cfg.Flow.Resets = true, true
 		p.cfg.Flow.Remember = max(p.cfg.Flow.Remember, p.cfg.Flow.RememberVain)
 	}
-	p.cfg.Core.Exchanges, p.cfg.Core.Messages = cfg.wants(UnitExchange), cfg.wants(UnitMessage)
+	p.cfg.Core.Exchanges, p.cfg.Core.Messages = cfg.wants(UnitExchange) || cfg.wants(UnitPacket), cfg.wants(UnitMessage)
 	sources := cfg.Sources
 	if len(sources) == 1 && cfg.Workers > 1 {
 		p.split = newSplit(sources[0], &cfg)
@@ -84,11 +84,11 @@ func newWorker(cfg *Config, src source.Source, packets *atomic.Uint64, n *notes)
 	if cfg.wants(UnitFlow) {
 		w.flows = make([]*flow.Summary, 0, source.Batch)
 	}
-	if cfg.Protocols != nil && (cfg.wants(UnitExchange) || cfg.wants(UnitMessage)) {
+	if cfg.Protocols != nil && (cfg.Core.Exchanges || cfg.Core.Messages) {
 		core := cfg.Core
 		core.Protocols = cfg.Protocols()
 		w.core = protocol.NewCore(core, w)
-		w.sets = newSets(cfg)
+		w.sets = newSets(cfg, w.openTapes())
 	}
 	w.table = flow.NewTable(cfg.Flow, w.open, w.done)
 	return w

@@ -20,23 +20,27 @@ type set struct {
 
 // newSets puts the outputs together that get the same records. An output with
 // rules of its own shares with nobody.
-func newSets(c *Config) []*set {
+func newSets(c *Config, tapes map[int]*tape) []*set {
 	var all []*set
 	var common [2]*set // by unit
 	for i := range c.Outputs {
 		o := &c.Outputs[i]
-		if o.Records == nil || o.Unit != UnitExchange && o.Unit != UnitMessage {
+		unit, to := o.Unit, o.Records
+		if t := tapes[i]; t != nil {
+			unit, to = UnitExchange, t
+		}
+		if to == nil || unit != UnitExchange && unit != UnitMessage {
 			continue
 		}
-		s := common[o.Unit]
+		s := common[unit]
 		if s == nil || o.Rules != nil {
-			s = &set{unit: o.Unit, rules: o.Rules, records: make([]*message.Exchange, 0, source.Batch)}
+			s = &set{unit: unit, rules: o.Rules, records: make([]*message.Exchange, 0, source.Batch)}
 			all = append(all, s)
 			if o.Rules == nil {
-				s.rules, common[o.Unit] = c.Rules, s
+				s.rules, common[unit] = c.Rules, s
 			}
 		}
-		s.to = append(s.to, o.Records)
+		s.to = append(s.to, to)
 	}
 	for _, s := range all {
 		s.alone = len(all) == 1

@@ -33,6 +33,7 @@ type worker struct {
 	notes   *notes
 
 	sets  []*set
+	tapes []*tape
 	flows []*flow.Summary
 
 	count  Walk
@@ -119,6 +120,9 @@ func (w *worker) walk(ctx context.Context, p *packet.Packet) {
 		w.count.Written++
 	}
 	if r == packet.OK && w.table != nil {
+		for _, t := range w.tapes {
+			t.packet(ctx, p)
+		}
 		if w.now > p.Time {
 			w.table.Pass(w.now)
 		}
@@ -135,8 +139,16 @@ func (w *worker) idle(ctx context.Context) {
 	if w.live && w.table != nil && !w.read.IsZero() {
 		w.table.Advance(w.newest.Add(time.Since(w.read) - lag))
 	}
+	w.flush(ctx)
+}
+
+// flush hands on what is held for files of packets.
+func (w *worker) flush(ctx context.Context) {
 	if w.frames != nil {
 		w.frames.Flush(ctx)
+	}
+	for _, t := range w.tapes {
+		t.to.Flush(ctx)
 	}
 }
 
@@ -156,6 +168,9 @@ func (w *worker) hand(ctx context.Context) {
 	for _, s := range w.sets {
 		s.push(ctx)
 	}
+	for _, t := range w.tapes {
+		t.flush()
+	}
 	if len(w.flows) > 0 {
 		for i := range w.cfg.Outputs {
 			if o := &w.cfg.Outputs[i]; o.Unit == UnitFlow {
@@ -174,10 +189,8 @@ func (w *worker) close(ctx context.Context) {
 		w.table.Advance(w.passed())
 		w.table.Close()
 	}
-	if w.frames != nil {
-		w.frames.Flush(ctx)
-	}
 	w.hand(ctx)
+	w.flush(ctx)
 }
 
 // open begins a conversation.
@@ -200,6 +213,9 @@ func (w *worker) name(f *flow.Flow) {
 func (w *worker) done(s *flow.Summary) {
 	if s.Reason == flow.Evicted {
 		w.notes.evicted(s)
+	}
+	for _, t := range w.tapes {
+		t.done(s.Flow)
 	}
 	if w.flows != nil {
 		w.name(s.Flow)

@@ -51,6 +51,7 @@ type Bytes int64
 type Opened struct {
 	Records sink.Sink
 	Frames  sink.FrameSink
+	Packets format.Frames // with Frames: how the sink wants them encoded
 	// Rules stand in place of those of the run where no others are asked for.
 	// nil: those of the run
 	Rules rule.Rule
@@ -65,6 +66,7 @@ type SinkOptions struct {
 	Version    string // of the program
 	Unit       string // of its records: exchange, message, flow
 	Live       bool   // time passes while nothing comes
+	Snaplen    int    // bytes of a packet that were kept
 	Lines      FormatOptions
 }
 
@@ -74,6 +76,7 @@ func Sinks() []SinkKind {
 		{"stdout", "records on standard output", newStdout},
 		{"file", "records in a file", newFile},
 		{"webhook", "records by HTTP", newWebhook},
+		{"pcap", "packets of the conversations with a record that the rules keep, as pcapng", newPcap},
 		{"resurface", "records to a Resurface database, under its own logging rules", newResurface},
 	}
 }

@@ -15,7 +15,7 @@ const oneSided = message.OneSided
 func accounts(st *passiflow.Stats, out *outputs) []account {
 	w, f, c := &st.Walk, &st.Flow, &st.Core
 	packets := account{what: "packets", metric: "packets", in: w.Packets, out: []entry{{"filtered", w.Filtered}, {"beyond --count", w.BeyondCount}, {"on other ports", w.OtherPort}},
-		beside: []entry{{"dropped by the kernel", st.Source.Dropped}, {"refused in the kernel", st.Source.Filtered}, {"cut in the file", st.Source.Cut}, {"cut by the snaplen", w.Cut}, {"written", w.Written}}}
+		beside: []entry{{"dropped by the kernel", st.Source.Dropped}, {"refused in the kernel", st.Source.Filtered}, {"cut in the file", st.Source.Cut}, {"cut by the snaplen", w.Cut}, {"written", w.Written}, {"had no room until a record came", w.TapeLost}}}
 	for r := packet.Malformed; int(r) < packet.Reasons; r++ {
 		packets.out = append(packets.out, entry{words(r.String()), w.Parsed[r]})
 	}
@@ -52,12 +52,12 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 		all = append(all, m)
 	}
 	for _, x := range out.all {
-		all = append(all, queue(x.name, x.stats()))
+		all = append(all, outgoing(x.name, x.queue.Stats()))
 	}
 	return all
 }
 
-func queue(what string, s sink.Stats) account {
+func outgoing(what string, s sink.Stats) account {
 	a := account{what: what, metric: "output_records", of: what, in: uint64(s.Pushed.Records + s.Recovered.Records), out: []entry{{"written", uint64(s.Written.Records)},
 		{"in the spool", uint64(s.Spooled.Records)}, {"held", uint64(s.Depth.Records)}}, beside: []entry{{"from an earlier run", uint64(s.Recovered.Records)}}}
 	for r := sink.Reason(0); r < sink.Reasons; r++ {

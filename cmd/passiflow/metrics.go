@@ -82,7 +82,7 @@ func (m *meter) healthy() error {
 		return fmt.Errorf("starting")
 	}
 	for _, x := range s.out.all {
-		if err := x.err(); err != nil {
+		if err := x.queue.Err(); err != nil {
 			return fmt.Errorf("output %s failed", x.name) // the error may name what is secret
 		}
 	}

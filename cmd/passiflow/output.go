@@ -26,10 +26,18 @@ import (
 // output is one queue of a run and what it is called.
 type output struct {
 	name      string
-	records   *sink.Records // one of these
-	frames    *sink.Frames
+	queue     queue
+	records   bool // it takes records
 	essential bool // the run ends where it fails
 	inner     bool // it is no reason to go on for
+}
+
+// queue is what all queues have in common.
+type queue interface {
+	Failed() <-chan struct{}
+	Err() error
+	Stats() sink.Stats
+	Close(context.Context) error
 }
 
 // outputs are the queues of a run.
@@ -77,7 +85,9 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			return err
 		}
 		f := builtin.Packets(int(c.Capture.Snaplen))
-		o.frames(e, "packets to the file", f, sink.NewFrames(sink.NewFrameStream(w, f.Head, w.Close), q))
+		to := sink.NewFrames(sink.NewFrameStream(w, f.Head, w.Close), q)
+		o.all = append(o.all, &output{name: "packets to the file", queue: to, essential: true})
+		e.Frames = framers(f, to)
 	}
 	if name != config.None {
 		f := builtin.Formats()[name](lines)
@@ -86,12 +96,20 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q)
 	}
 	for _, s := range c.Sinks {
-		to, err := s.Setup.Open(builtin.SinkOptions{Log: o.log.With("sink", s.Name), Getenv: p.getenv, Stdout: p.stdout, Version: versionText(), Unit: s.Unit, Live: live, Lines: lines,
-			Production: c.Run.Production || production(p)})
+		to, err := s.Setup.Open(builtin.SinkOptions{Log: o.log.With("sink", s.Name), Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
+			Unit: s.Unit, Live: live, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
 		if err != nil {
 			return &exit{exitRun, fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
-		o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, s.Queue.Over(q))
+		q := s.Queue.Over(q)
+		switch {
+		case to.Frames != nil:
+			f := sink.NewFrames(to.Frames, q)
+			o.all = append(o.all, &output{name: "packets to " + s.Name, queue: f})
+			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f)})
+		default:
+			o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, q)
+		}
 		e.Outputs[len(e.Outputs)-1].Rules = to.Rules
 	}
 	return o.openMetrics(c, e, q)
@@ -99,22 +117,17 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 
 // records puts a queue before a sink of records.
 func (o *outputs) records(e *passiflow.Config, x *output, unit string, to sink.Sink, q sink.QueueConfig) {
-	x.records = sink.NewRecords(to, q)
+	r := sink.NewRecords(to, q)
+	x.queue, x.records = r, true
 	o.all = append(o.all, x)
-	out := passiflow.Output{Records: x.records}
+	out := passiflow.Output{Records: r}
 	switch unit {
 	case "flow":
-		out = passiflow.Output{Unit: passiflow.UnitFlow, Flows: summaries{x.records}}
+		out = passiflow.Output{Unit: passiflow.UnitFlow, Flows: summaries{r}}
 	case "message":
 		out.Unit = passiflow.UnitMessage
 	}
 	e.Outputs = append(e.Outputs, out)
-}
-
-// frames lets e write packets.
-func (o *outputs) frames(e *passiflow.Config, name string, f format.Frames, to *sink.Frames) {
-	o.all = append(o.all, &output{name: name, frames: to, essential: true})
-	e.Frames = func(s source.Source) passiflow.Frames { return &framer{format: f, to: to.Framer(), source: s} }
 }
 
 // production tells whether the environment says that this is no trial.
@@ -165,34 +178,6 @@ func colour(c *config.Config, p *process) bool {
 	return terminal(p.stdout) && !set("NO_COLOR=") && !slices.Contains(p.environ, "TERM=dumb")
 }
 
-func (x *output) failed() <-chan struct{} {
-	if x.records != nil {
-		return x.records.Failed()
-	}
-	return x.frames.Failed()
-}
-
-func (x *output) err() error {
-	if x.records != nil {
-		return x.records.Err()
-	}
-	return x.frames.Err()
-}
-
-func (x *output) stats() sink.Stats {
-	if x.records != nil {
-		return x.records.Stats()
-	}
-	return x.frames.Stats()
-}
-
-func (x *output) close(ctx context.Context) error {
-	if x.records != nil {
-		return x.records.Close(ctx)
-	}
-	return x.frames.Close(ctx)
-}
-
 // watch tells of outputs that fail for good, and closes none when the run has
 // nothing to go on for.
 func (o *outputs) watch() {
@@ -206,11 +191,11 @@ func (o *outputs) watch() {
 	for _, x := range o.all {
 		go func() {
 			select {
-			case <-x.failed():
+			case <-x.queue.Failed():
 			case <-o.closed:
 				return
 			}
-			err := x.err()
+			err := x.queue.Err()
 			if !x.inner && left.Add(-1) == 0 || x.essential {
 				over() // the end of the run says why
 			} else if !sink.ReaderGone(err) {
@@ -227,7 +212,7 @@ func (o *outputs) close(ctx context.Context) error {
 	var group sync.WaitGroup
 	for i, x := range o.all {
 		group.Go(func() {
-			if err := x.close(ctx); err != nil && !sink.ReaderGone(err) {
+			if err := x.queue.Close(ctx); err != nil && !sink.ReaderGone(err) {
 				errs[i] = fmt.Errorf("write %s: %w", x.name, err)
 			}
 		})
@@ -240,12 +225,12 @@ func (o *outputs) close(ctx context.Context) error {
 
 // takeRecords tells whether any output takes records.
 func (o *outputs) takeRecords() bool {
-	return slices.ContainsFunc(o.all, func(x *output) bool { return x.records != nil })
+	return slices.ContainsFunc(o.all, func(x *output) bool { return x.records })
 }
 
 // pushed tells whether there was a record yet.
 func (o *outputs) pushed() bool {
-	return slices.ContainsFunc(o.all, func(x *output) bool { return x.records != nil && x.stats().Pushed.Records > 0 })
+	return slices.ContainsFunc(o.all, func(x *output) bool { return x.records && x.queue.Stats().Pushed.Records > 0 })
 }
 
 // summaries lets conversations travel in the queue of records.
@@ -257,6 +242,11 @@ func (s summaries) Push(ctx context.Context, batch []*flow.Summary) {
 		all[i] = &message.Exchange{Flow: x.Flow, Summary: x}
 	}
 	s.to.Push(ctx, all)
+}
+
+// framers makes what writes the packets of each worker.
+func framers(f format.Frames, to *sink.Frames) func(source.Source) passiflow.Frames {
+	return func(s source.Source) passiflow.Frames { return &framer{format: f, to: to.Framer(), source: s} }
 }
 
 // framer writes the packets of one worker.

@@ -125,3 +125,34 @@ func wrap(s string, width int) []string {
 	}
 	return append(lines, line)
 }
+
+// WriteSink writes an entry of the list of sinks that holds every setting of a
+// kind with its default, commented.
+func WriteSink(w io.Writer, kind string) error {
+	s, err := newSink(kind)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "sinks:\n  - kind: %s\n", s.Kind)
+	last := ""
+	for _, k := range s.Settings() {
+		group, key, nested := strings.Cut(k.Path, ".")
+		indent := "    "
+		if nested {
+			if group != last {
+				fmt.Fprintf(&b, "%s%s:\n", indent, group)
+			}
+			indent += "  "
+		} else {
+			key = group
+		}
+		last = group
+		for _, line := range wrap(sentence(k.Usage), 90) {
+			fmt.Fprintf(&b, "%s# %s\n", indent, line)
+		}
+		fmt.Fprintf(&b, "%s# %s\n%s%s: %s\n", indent, k.Value.Type(), indent, key, literal(k.Value))
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}

@@ -102,7 +102,7 @@ func (c *Config) Settings() []Setting {
 		{"output.write", "write", "w", "file to write the packets that passed the filter to, as pcapng; - is standard output",
 			text{p: &ou.Write, kind: "FILE"}},
 
-		{sinksPath, "sink", "", "place that records go to, as KIND=ADDRESS (" + strings.Join(kinds(), ", ") + "); may be repeated. In the file: a list of sinks with all their settings. Where there is one, nothing goes to standard output unless it is asked for",
+		{sinksPath, "sink", "", "place that records go to, as KIND=ADDRESS, such as file=records.ndjson (passiflow sinks lists the kinds); may be repeated. In the file: a list of sinks with all their settings. Where there is one, nothing goes to standard output unless it is asked for",
 			sinks{p: &c.Sinks}},
 
 		{"run.shutdown_grace", "shutdown-grace", "", "time after the first signal to finish what is under way",

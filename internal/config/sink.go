@@ -208,8 +208,12 @@ func (l *Loader) sink(file, path string, n *yaml.Node) *Sink {
 	in := &Loader{settings: append([]Setting{{Path: "kind", Value: text{p: new(string), kind: "KIND"}}}, s.Settings()...), origin: map[string]Origin{}, prefix: path + "."}
 	in.tree(file, "", n)
 	l.faults = append(l.faults, in.faults...)
-	if first := s.Setup.Options[0]; !s.Setup.Bare && in.origin[first.Name].Name == "" && len(in.faults) == 0 {
-		l.fault(at, path+"."+first.Name, "is not given: "+first.Usage)
+	if first := s.Setup.Options[0]; !s.Setup.Bare && len(in.faults) == 0 {
+		if at := in.origin[first.Name]; at.Name != "" && option(first).String() == "" {
+			l.fault(at, path+"."+first.Name, "is empty: "+first.Usage)
+		} else if at.Name == "" {
+			l.fault(Origin{file, n.Line}, path+"."+first.Name, "is not given: "+first.Usage)
+		}
 	}
 	return s
 }

@@ -1,0 +1,22 @@
+package builtin
+
+import (
+	"github.com/passiflow/passiflow/sink/pcap"
+)
+
+func newPcap() *SinkSetup {
+	c := pcap.DefaultConfig()
+	return &SinkSetup{
+		Options: []Option{
+			{Name: "path", Usage: "pcapng file for the packets; an existing one is replaced", To: &c.Path},
+			{Name: "rotate_bytes", Usage: "size at which another file begins, NAME-2.EXT and so on; 0: never", To: (*Bytes)(&c.RotateBytes)},
+			{Name: "keep", Usage: "files that stay when others begin; 0: all", To: &c.Keep},
+		},
+		Raw: true,
+		Open: func(o SinkOptions) (Opened, error) {
+			f := Packets(o.Snaplen)
+			s, err := pcap.Open(c, f)
+			return Opened{Frames: s, Packets: f}, err
+		},
+	}
+}

@@ -1,0 +1,130 @@
+// Package pcap writes the packets of conversations to pcapng files.
+package pcap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/passiflow/passiflow/format"
+	"github.com/passiflow/passiflow/sink"
+)
+
+// Config is what can be set.
+type Config struct {
+	// Path of the file. An existing one is replaced. No default.
+	Path string
+	// RotateBytes begins another file when one holds so many bytes; the second
+	// is called NAME-2.EXT, and so on. Default 0: never.
+	RotateBytes int64
+	// Keep is how many files stay; the oldest is removed. Default 0: all.
+	Keep int
+	// Mode of a file that is created, before the umask. Default 0600: packets
+	// hold what people said.
+	Mode fs.FileMode
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config { return Config{Mode: 0o600} }
+
+// Open creates the first file and returns a sink that writes blocks of packets
+// encoded by f, which it calls for the head of each file.
+func Open(c Config, f format.Frames) (sink.FrameSink, error) {
+	if c.Path == "" {
+		return nil, errors.New("open packet file: no path given: name a file")
+	}
+	if c.RotateBytes < 0 || c.Keep < 0 {
+		return nil, errors.New("open packet file: rotate_bytes and keep must not be below 0")
+	}
+	w := &writer{config: c, format: f}
+	if err := w.open(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+type writer struct {
+	config Config
+	format format.Frames
+	file   *os.File
+	size   int64
+	number int
+	head   []byte // kept
+}
+
+// name returns the name of the file with this number.
+func (w *writer) name(n int) string {
+	if n == 1 {
+		return w.config.Path
+	}
+	ext := filepath.Ext(w.config.Path)
+	return fmt.Sprintf("%s-%d%s", strings.TrimSuffix(w.config.Path, ext), n, ext)
+}
+
+func (w *writer) open() error {
+	f, err := os.OpenFile(w.name(w.number+1), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, w.config.Mode)
+	if err != nil {
+		return fmt.Errorf("open packet file: %w", err)
+	}
+	w.number++
+	w.file, w.size = f, 0
+	w.format.Restart()
+	if old := w.number - w.config.Keep; w.config.Keep > 0 && old > 0 {
+		if err := os.Remove(w.name(old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the oldest packet file: %w", err)
+		}
+	}
+	return nil
+}
+
+// Write implements sink.FrameSink.
+func (w *writer) Write(ctx context.Context, batch []*sink.Block) error {
+	for i, b := range batch {
+		if err := ctx.Err(); err != nil {
+			return sink.Partial(i, err)
+		}
+		if w.file == nil {
+			return sink.Broken(errors.New("write packets: the sink is closed"))
+		}
+		if w.config.RotateBytes > 0 && w.size >= w.config.RotateBytes {
+			if err := w.file.Close(); err != nil {
+				return sink.Broken(fmt.Errorf("close packet file: %w", err))
+			}
+			if err := w.open(); err != nil {
+				return sink.Broken(err)
+			}
+		}
+		if err := w.write(b.Data); err != nil {
+			return sink.Broken(err)
+		}
+	}
+	return nil
+}
+
+// write writes data behind what has to stand before it.
+func (w *writer) write(data []byte) error {
+	w.head = w.format.Head(w.head[:0])
+	for _, b := range [][]byte{w.head, data} {
+		n, err := w.file.Write(b)
+		w.size += int64(n)
+		if err != nil {
+			return fmt.Errorf("write packets: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close implements sink.FrameSink.
+func (w *writer) Close(context.Context) error {
+	if w.file == nil {
+		return nil
+	}
+	err := w.write(nil) // a file without packets has a head, too
+	err = errors.Join(err, w.file.Close())
+	w.file = nil
+	return err
+}

@@ -1,0 +1,89 @@
+package passiflow_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/passiflow/passiflow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/source"
+)
+
+// ports counts packets by the port of the client.
+type ports struct {
+	all  map[uint16]int
+	late bool // a packet came out of its conversation's order
+	last map[uint16]packet.Time
+}
+
+func (c *ports) Packet(_ context.Context, p *packet.Packet) {
+	n := p.Src.Port()
+	if n == 80 {
+		n = p.Dst.Port()
+	}
+	c.all[n]++
+	c.late = c.late || p.Time < c.last[n] || len(p.Data) == 0
+	c.last[n] = p.Time
+}
+
+func (c *ports) Flush(context.Context) {}
+
+// of keeps records with this in their target.
+type of string
+
+func (o of) Apply(x *message.Exchange) bool {
+	return x.Request != nil && strings.HasPrefix(x.Request.Target, string(o))
+}
+
+func tapeOf(t *testing.T, rules of, change func(*passiflow.Config)) (map[uint16]int, passiflow.Stats) {
+	t.Helper()
+	cfg, _ := config(open(t, capture(60, 5)))
+	c := &ports{all: map[uint16]int{}, last: map[uint16]packet.Time{}}
+	cfg.Outputs = []passiflow.Output{{Unit: passiflow.UnitPacket, Packets: func(source.Source) passiflow.Frames { return c }, Rules: rules}}
+	change(&cfg)
+	p := start(t, cfg)
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c.late {
+		t.Error("out of order")
+	}
+	return c.all, p.Stats()
+}
+
+// What a record decides about is all packets of its conversation, those before
+// and those after.
+func TestPacketsOfConversations(t *testing.T) {
+	all, _ := tapeOf(t, "/", func(*passiflow.Config) {})
+	if len(all) != 60 {
+		t.Fatalf("%d conversations", len(all))
+	}
+	for _, target := range []of{"/8/0", "/8/4", "/10/2"} { // closed and left open
+		got, s := tapeOf(t, target, func(*passiflow.Config) {})
+		for port, n := range got {
+			if n != all[port] || n < 13 || len(got) != 1 {
+				t.Errorf("%s: %d packets of %d, want %d of one conversation", target, n, port, all[port])
+			}
+		}
+		if len(got) != 1 || s.Walk.TapeLost != 0 {
+			t.Error(target, got, s.Walk.TapeLost)
+		}
+	}
+	// At the bound whole conversations go, and each packet is counted.
+	got, s := tapeOf(t, "/", func(c *passiflow.Config) { c.TapeBytes = 12000 })
+	sum, want := 0, 0
+	for port, n := range got {
+		if n != all[port] {
+			t.Errorf("%d of %d packets of %d", n, all[port], port)
+		}
+		sum += n
+	}
+	for _, n := range all {
+		want += n
+	}
+	if s.Walk.TapeLost == 0 || sum+int(s.Walk.TapeLost) != want || sum == 0 {
+		t.Errorf("%d told and %d lost of %d", sum, s.Walk.TapeLost, want)
+	}
+}
