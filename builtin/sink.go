@@ -29,6 +29,8 @@ type SinkSetup struct {
 	Raw bool
 	// Bare says that it needs no address.
 	Bare bool
+	// Queue changes what the queue before it begins with. nil: nothing
+	Queue func(*sink.QueueConfig)
 	// Open opens it.
 	Open func(SinkOptions) (Opened, error)
 }

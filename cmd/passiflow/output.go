@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -96,12 +97,17 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q)
 	}
 	for _, s := range c.Sinks {
-		to, err := s.Setup.Open(builtin.SinkOptions{Log: o.log.With("sink", s.Name), Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
+		log := o.log.With("sink", s.Name)
+		to, err := s.Setup.Open(builtin.SinkOptions{Log: log, Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
 			Unit: s.Unit, Live: live, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
 		if err != nil {
 			return &exit{exitRun, fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
 		q := s.Queue.Over(q)
+		q.Log = log
+		if dir := c.Run.Spool; dir != "" && q.Spool.Directory == "" && s.Kind != "stdout" {
+			q.Spool.Directory = filepath.Join(dir, s.Name)
+		}
 		switch {
 		case to.Frames != nil:
 			f := sink.NewFrames(to.Frames, q)

@@ -74,6 +74,7 @@ type Run struct {
 	Silence       time.Duration
 	Production    bool
 	Metrics       string
+	Spool         string
 }
 
 // Log says how the program reports about itself.

@@ -82,7 +82,7 @@ func sentence(s string) string {
 func literal(v Value) string {
 	s := v.String()
 	switch v := v.(type) {
-	case list, ranges:
+	case list, ranges, durations:
 		if s == "" {
 			return "[]"
 		}
@@ -93,7 +93,7 @@ func literal(v Value) string {
 			}
 		}
 		return "[" + strings.Join(items, ", ") + "]"
-	case text:
+	case text, name:
 		return quote(s)
 	case table:
 		var items []string

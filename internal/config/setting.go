@@ -109,6 +109,8 @@ func (c *Config) Settings() []Setting {
 			duration{p: &c.Run.ShutdownGrace, max: maxDuration}},
 		{"run.silence", "silence", "", "time without a record after which the likely causes are told, once; 0s: never",
 			duration{p: &c.Run.Silence, max: maxDuration}},
+		{"run.spool", "spool", "", "directory where sinks keep what they cannot deliver in time, each in one of its own; it outlives the program. Default: none",
+			text{p: &c.Run.Spool, kind: "DIR"}},
 		{"run.metrics", "metrics", "", "address to answer Prometheus on (/metrics, /healthz), as :9464 or 127.0.0.1:9464",
 			text{p: &c.Run.Metrics, kind: "ADDRESS"}},
 		{"run.production", "production", "", "refuse to send records anywhere without TLS; NODE_ENV=production and TCP_SNIFFER_PRODUCTION=1 mean the same",

@@ -27,14 +27,6 @@ type Sink struct {
 	Setup *builtin.SinkSetup
 }
 
-// Queue says how records wait before a sink.
-type Queue struct {
-	Bytes  int64  // 0: its share of the memory
-	Full   string // auto, drop, wait
-	Batch  int64
-	Linger time.Duration
-}
-
 // newSink returns a sink of a kind with its defaults.
 func newSink(kind string) (*Sink, error) {
 	k, ok := builtin.Sink(kind)
@@ -42,7 +34,8 @@ func newSink(kind string) (*Sink, error) {
 		names := kinds()
 		return nil, fmt.Errorf("%q is not a kind of sink: %s%s", kind, strings.Join(names, ", "), DidYouMean(kind, names))
 	}
-	return &Sink{Kind: k.Name, Unit: "exchange", Setup: k.New(), Queue: defaultQueue()}, nil
+	setup := k.New()
+	return &Sink{Kind: k.Name, Unit: "exchange", Setup: setup, Queue: newQueue(setup.Queue)}, nil
 }
 
 func kinds() []string {
@@ -60,12 +53,25 @@ func (s *Sink) Settings() []Setting {
 	for _, o := range s.Setup.Options {
 		all = append(all, Setting{Path: o.Name, Usage: o.Usage, Value: option(o)})
 	}
-	all = append(all, Setting{Path: "name", Usage: "name in the ledger, in metrics and of the spool. Default: its kind", Value: text{p: &s.Name, kind: "NAME"}})
+	all = append(all, Setting{Path: "name", Usage: "name in the ledger, in metrics and of the spool. Default: its kind", Value: name{text{p: &s.Name, kind: "NAME"}}})
 	if !s.Setup.Raw {
 		all = append(all, Setting{Path: "unit", Usage: "what a record is: a request with its answer, each of them alone, or a conversation",
 			Value: choice{p: &s.Unit, words: units()}})
 	}
 	return append(all, s.Queue.settings()...)
+}
+
+// name is a text that can also be the name of a file and of a label.
+type name struct{ text }
+
+func (v name) Set(s string) error {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+	}
+	if strings.TrimFunc(s, plain) != "" || len(s) > 64 {
+		return fmt.Errorf("%q is not made of letters, digits, - and _", s)
+	}
+	return v.text.Set(s)
 }
 
 func units() []string { return []string{"exchange", "message", "flow"} }
@@ -257,6 +263,10 @@ func (c *Config) sinkFaults(add func(bad bool, problem string, paths ...string))
 			add(!c.Mask.RawUnmasked && !c.Mask.ShowSecrets, fmt.Sprintf("%s hands on bytes as captured, with the credentials in them: allow it with --raw-unmasked (mask.raw_unmasked)", s.Name), sinksPath)
 		}
 	}
+	for _, s := range c.Sinks {
+		err := s.Queue.Over(sink.QueueConfig{Bytes: 1}).Validate()
+		add(err != nil, fmt.Sprintf("%s: %v", s.Name, err), sinksPath)
+	}
 	stdouts := 0
 	for _, s := range c.Sinks {
 		if s.Kind == "stdout" {
@@ -270,21 +280,6 @@ func (c *Config) sinkFaults(add func(bad bool, problem string, paths ...string))
 		stdouts++
 	}
 	add(stdouts > 1, "standard output can carry one kind of output only", sinksPath)
-}
-
-func defaultQueue() Queue { return Queue{Full: Auto, Batch: 256 << 10, Linger: 2 * time.Millisecond} }
-
-func (q *Queue) settings() []Setting {
-	return []Setting{
-		{Path: "queue.bytes", Usage: "memory for records that wait for the sink; 0: its share of flow.memory",
-			Value: size{p: &q.Bytes, unit: 1, max: maxSize}},
-		{Path: "queue.full", Usage: "what happens to a record that finds the queue full; auto: wait where files are read, drop it and count it where capture is live",
-			Value: choice{p: &q.Full, words: []string{Auto, "drop", "wait"}}},
-		{Path: "queue.batch", Usage: "about how much one delivery has at most, in bytes of memory",
-			Value: size{p: &q.Batch, unit: 1, min: 1, max: maxSize}},
-		{Path: "queue.linger", Usage: "time that records are collected after a delivery, before the next",
-			Value: duration{p: &q.Linger, max: time.Second}},
-	}
 }
 
 // table is names and texts: NAME=TEXT on a command line, a mapping in a file.
@@ -358,19 +353,4 @@ func (v sinks) literal() string {
 		}
 	}
 	return b.String()
-}
-
-// Over lays what q says over the defaults.
-func (q *Queue) Over(c sink.QueueConfig) sink.QueueConfig {
-	if q.Bytes > 0 {
-		c.Bytes = q.Bytes
-	}
-	switch q.Full {
-	case "drop":
-		c.Policy = sink.Drop
-	case "wait":
-		c.Policy = sink.Wait
-	}
-	c.Batch, c.Linger = q.Batch, q.Linger
-	return c
 }

@@ -93,6 +93,8 @@ func TestSinkFaults(t *testing.T) {
 		"sinks: [{kind: file, path: a, queue: {ful: drop}}]":                      "sinks[0].queue.ful: unknown key; did you mean full?",
 		"sinks: [{kind: file, path: a, queue: 7}]":                                "sinks[0].queue: must hold keys",
 		"sinks: [{kind: file, path: a, path: b}]":                                 "sinks[0].path: is given twice",
+		"sinks: [{kind: file, path: a, name: ../b}]":                              "is not made of letters",
+		"sinks: [{kind: file, path: a, retry: {min: 5s, max: 1s}}]":               "file: retry max 1s: must be between",
 		"sinks: [{kind: stdout}, {kind: stdout}]":                                 "standard output can carry one kind",
 		"sinks: [{kind: stdout}]\noutput: {format: json}":                         "standard output can carry one kind",
 	} {
