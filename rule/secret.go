@@ -6,9 +6,6 @@ import (
 	"github.com/passiflow/passiflow/message"
 )
 
-// Redacted stands in place of a value that was masked.
-const Redacted = "[REDACTED]"
-
 // SecretHeaders returns the names of the header fields whose values are
 // credentials, and which are masked unless the user asks to see them.
 func SecretHeaders() []string {
@@ -39,101 +36,102 @@ func SecretHeaders() []string {
 // server that hands headers on as variables. It may be used by many
 // goroutines.
 type Secrets struct {
-	names   []string // lower case
-	buckets [256][]uint8
-	urls    int // from here on the names are of fields that hold a URL
+	fields names
+	urls   *with // stands for fields that hold a URL
 }
 
-// NewSecrets returns a mask for the header fields with these names, at most 200.
-func NewSecrets(names []string) *Secrets {
-	s := &Secrets{}
-	if len(names) > 200 {
-		names = names[:200]
+// urlFields are the header fields that hold URLs.
+func urlFields() []string {
+	return []string{"Location", "Content-Location", "Referer", "Destination", "Origin", "Refresh", "Link"}
+}
+
+// NewSecrets returns a mask for the header fields with these names.
+func NewSecrets(headers []string) *Secrets {
+	return newSecrets(headers, &with{text: Redacted})
+}
+
+func newSecrets(headers []string, w *with) *Secrets {
+	s := &Secrets{urls: &with{text: Redacted, rule: w.rule}}
+	for _, n := range headers {
+		s.add(n, w)
 	}
-	for _, n := range names {
-		s.add(n)
-	}
-	s.urls = len(s.names)
-	for _, n := range []string{"Location", "Content-Location", "Referer", "Destination", "Origin", "Refresh", "Link"} {
-		s.add(n)
+	for _, n := range urlFields() {
+		s.add(n, s.urls)
 	}
 	return s
 }
 
-func (s *Secrets) add(name string) {
-	name = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "_", "-")
-	if name == "" {
-		return
+func (s *Secrets) add(name string, w *with) {
+	if name = strings.TrimSpace(name); name != "" {
+		_ = s.fields.add(name, w) // a plain name is never refused
 	}
-	b := bucket(name)
-	s.buckets[b] = append(s.buckets[b], uint8(len(s.names)))
-	s.names = append(s.names, name)
 }
 
-// bucket tells names apart well enough that a name that is not a secret is
-// mostly known by an empty bucket. Of the byte in the middle it takes the bits
-// that '-' and '_' share.
-func bucket(name string) uint8 {
-	n := len(name)
-	return uint8(n)*11 ^ (name[0]|0x20)*3 ^ (name[n-1]|0x20)*5 ^ (name[n>>1]&0x0d)<<2
-}
-
-// Apply implements Rule: it masks all halves of x and keeps it.
+// Apply implements Rule: it masks both halves and keeps the exchange.
 func (s *Secrets) Apply(x *message.Exchange) bool {
-	if x.Request != nil {
-		s.Mask(x.Request)
-	}
-	if x.Response != nil {
-		s.Mask(x.Response)
-	}
-	for _, m := range x.Interim {
-		s.Mask(m)
-	}
+	eachHalf(x, nil, func(m *message.Message, _ *trace) { s.Mask(m) })
 	return true
 }
 
+// eachHalf calls f with each message of x.
+func eachHalf(x *message.Exchange, t *trace, f func(*message.Message, *trace)) {
+	if x.Request != nil {
+		t.at("request")
+		f(x.Request, t)
+	}
+	if x.Response != nil {
+		t.at("response")
+		f(x.Response, t)
+	}
+	for _, m := range x.Interim {
+		t.at("interim")
+		f(m, t)
+	}
+}
+
 // Mask replaces the values in m.
-func (s *Secrets) Mask(m *message.Message) {
-	if t := m.Target; t != "" && t[0] != '/' {
-		m.Target = target(m.Op, t)
+func (s *Secrets) Mask(m *message.Message) { s.mask(m, nil) }
+
+func (s *Secrets) mask(m *message.Message, t *trace) {
+	if v := m.Target; v != "" && v[0] != '/' {
+		if m.Target = target(m.Op, v); m.Target != v {
+			s.urls.note(t, "target", Redacted)
+		}
 	}
 	for i := range m.Fields {
-		name := m.Fields[i].Name
-		if name == "" {
-			continue
-		}
-		k := s.find(name)
-		if k < 0 {
+		f := &m.Fields[i]
+		w := s.fields.find(f.Name)
+		if w == nil {
 			if m.Marks&message.BadHeader == 0 {
 				continue
 			}
-			if k = s.odd(&m.Fields[i]); k < 0 {
+			if w = s.fields.odd(f, s.urls, t); w == nil {
 				continue
 			}
 		}
-		f := &m.Fields[i]
-		if k >= s.urls {
-			f.Value = urls(f.Value)
-		} else if f.Value != "" {
-			f.Value, f.Children = Redacted, nil
+		if w == s.urls {
+			if v := urls(f.Value); v != f.Value {
+				f.Value = v
+				w.note(t, t.header(f.Name), Redacted)
+			}
+		} else {
+			w.field(f, t)
 		}
 	}
 }
 
-// find returns which of our names this is, -1 for none.
-func (s *Secrets) find(name string) int {
-	for _, k := range s.buckets[bucket(name)] {
-		if same(name, s.names[k]) {
-			return int(k)
-		}
+// field masks the value of f.
+func (w *with) field(f *message.Field, t *trace) {
+	if f.Value != "" && !w.done(f.Value) {
+		f.Value, f.Children = w.hit(t, t.header(f.Name), kindString, f.Value), nil
 	}
-	return -1
 }
 
 // odd is find for a line that breaks the grammar, as an attacker or a broken
 // client writes them: bytes in the name that do not belong there, or a name and
-// its value without a colon between them, which then are all name.
-func (s *Secrets) odd(f *message.Field) int {
+// its value without a colon between them, which then are all name, and are
+// masked at once unless what is found is except.
+func (n *names) odd(f *message.Field, except *with, t *trace) *with {
 	plain := strings.Map(func(r rune) rune {
 		if token(r) {
 			return r
@@ -141,46 +139,28 @@ func (s *Secrets) odd(f *message.Field) int {
 		return -1
 	}, f.Name)
 	if plain == "" {
-		return -1
+		return nil
 	}
-	if k := s.find(plain); k >= 0 {
-		return k
+	if w := n.find(plain); w != nil {
+		return w
 	}
 	start := strings.IndexFunc(f.Name, token)
 	end := strings.IndexFunc(f.Name[start:], func(r rune) bool { return !token(r) })
 	if end < 0 {
-		return -1
+		return nil
 	}
-	k := s.find(f.Name[start : start+end])
-	if k >= 0 && k < s.urls {
-		f.Name, f.Value = f.Name[start:start+end], Redacted
+	w := n.find(f.Name[start : start+end])
+	if w != nil && w != except {
+		value := f.Name[start+end+1:] + f.Value
+		f.Name = f.Name[start : start+end]
+		f.Value, f.Children = w.hit(t, t.header(f.Name), kindString, value), nil
 	}
-	return k
+	return w
 }
 
 // token tells whether r may stand in one of our names.
 func token(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
-}
-
-// same compares a name as sent with one of ours.
-func same(sent, ours string) bool {
-	if len(sent) != len(ours) {
-		return false
-	}
-	for i := range len(ours) {
-		c := sent[i]
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c |= 0x20
-		case c == '_':
-			c = '-'
-		}
-		if c != ours[i] {
-			return false
-		}
-	}
-	return true
 }
 
 func target(op, t string) string {

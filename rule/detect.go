@@ -1,0 +1,212 @@
+package rule
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The kinds of value that detectors know by their shape.
+const (
+	kindCard   = "card"
+	kindEmail  = "email"
+	kindJWT    = "jwt"
+	kindBearer = "bearer"
+	kindKey    = "key"
+	kindMatch  = "match" // of an expression
+)
+
+// shapes are the detectors by name.
+func shapes() []string { return []string{kindCard, kindEmail, kindJWT, kindBearer, kindKey} }
+
+// span is what a detector found.
+type span struct {
+	from, to int
+	kind     string
+}
+
+// detector masks values by their shape.
+type detector struct {
+	card, email, jwt, bearer, key bool
+	matches                       []*regexp.Regexp
+	body, headers, query, target  bool // where it looks
+	with                          *with
+}
+
+// find returns what there is in s, in order and without overlap. cut tells that
+// the text goes on behind its end.
+func (d *detector) find(s string, cut bool) []span {
+	var room [8]span
+	found := room[:0]
+	if d.card {
+		found = cards(s, cut, found)
+	}
+	if d.email {
+		found = emails(s, cut, found)
+	}
+	if d.jwt {
+		found = jwts(s, cut, found)
+	}
+	if d.bearer || d.key {
+		found = d.tokens(s, cut, found)
+	}
+	for _, re := range d.matches {
+		for _, m := range re.FindAllStringIndex(s, -1) {
+			if m[0] < m[1] {
+				found = append(found, span{m[0], m[1], kindMatch})
+			}
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return merge(slices.Clone(found))
+}
+
+func merge(found []span) []span {
+	slices.SortStableFunc(found, func(a, b span) int { return a.from - b.from })
+	out := found[:1]
+	for _, f := range found[1:] {
+		if last := &out[len(out)-1]; f.from < last.to {
+			last.to = max(last.to, f.to)
+		} else {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// text masks what is in s as it stands.
+func (d *detector) text(s string, cut bool, t *trace, under string) string {
+	var out splice
+	for _, f := range d.find(s, cut) {
+		out.put(s, f.from, f.to, d.with.hit(t, under, f.kind, s[f.from:f.to]))
+	}
+	return out.end(s)
+}
+
+// url masks what is in s, also where it is percent-encoded.
+func (d *detector) url(s string, cut bool, t *trace, under string) string {
+	s = d.text(s, cut, t, under)
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	var out splice
+	for at := 0; at < len(s); {
+		end := at
+		for end < len(s) && !parts(s[end]) {
+			end++
+		}
+		if v := s[at:end]; strings.IndexByte(v, '%') >= 0 || strings.IndexByte(v, '+') >= 0 {
+			plain := percentDecode(v)
+			if masked := d.text(plain, cut && end == len(s), t, under); masked != plain {
+				out.put(s, at, end, percentEncode(masked))
+			}
+		}
+		at = end + 1
+	}
+	return out.end(s)
+}
+
+// percentEncode encodes what would be read as something else in a URL or form.
+func percentEncode(s string) string {
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s)+16)
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c == '%' || c == '+' || c == '&' || c == '#' || c == '?' || c == '=' || c == ';' || c == '"' || c == '<' || c == '>' || c >= 0x7f {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+// json masks what is in a text of JSON, so that it remains JSON: a number turns
+// into a string, and what is written with escapes is seen too.
+func (d *detector) json(s string, cut bool, t *trace, under string) string {
+	var out splice
+	inside, at := false, 0 // whether s[at] stands in a string
+	for _, f := range d.find(s, cut) {
+		inside = quotes(s[at:f.from], inside)
+		at = f.from
+		text := d.with.hit(t, under, f.kind, s[f.from:f.to])
+		if inside {
+			out.put(s, f.from, f.to, text)
+			continue
+		}
+		from, to := f.from, f.to
+		for from > out.last && number(s[from-1]) {
+			from--
+		}
+		for to < len(s) && number(s[to]) {
+			to++
+		}
+		out.put(s, from, to, `"`, text, `"`)
+		at = to
+	}
+	if s = out.end(s); strings.Contains(s, `\u00`) {
+		return d.escaped(s, t, under)
+	}
+	return s
+}
+
+func number(c byte) bool {
+	return isDigit(c) || c == '-' || c == '+' || c == '.' || c|0x20 == 'e'
+}
+
+// quotes tells whether what follows s stands in a string, where its beginning
+// does so or not.
+func quotes(s string, inside bool) bool {
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[i:], '"')
+		if k < 0 {
+			return inside
+		}
+		i += k
+		if backslashes(s, i)&1 == 0 {
+			inside = !inside
+		}
+	}
+}
+
+// escaped masks in strings with characters of ASCII that are written as escapes.
+func (d *detector) escaped(s string, t *trace, under string) string {
+	var out splice
+	for at := 0; at < len(s); {
+		from := nextQuote(s, at, 0)
+		if from < 0 {
+			break
+		}
+		end := nextQuote(s, from+1, 0)
+		if end < 0 {
+			end = len(s)
+		}
+		if v := s[from+1 : end]; strings.Contains(v, `\u00`) {
+			plain := unescapeOnce(v)
+			if masked := d.text(plain, false, t, under); masked != plain {
+				out.put(s, from+1, end, escape(masked))
+			}
+		}
+		at = end + 1
+	}
+	return out.end(s)
+}
+
+// escape writes s as it stands in a string of JSON.
+func escape(s string) string {
+	const hex = "0123456789abcdef"
+	b := make([]byte, 0, len(s)+16)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}

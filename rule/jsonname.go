@@ -1,0 +1,340 @@
+package rule
+
+import (
+	"math/bits"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// jsonNames masks the values of members with certain names wherever they stand
+// in a text: in JSON that is whole, broken or cut, in one document or many, in
+// events, scripts, and in JSON that stands in a string of JSON. It looks at
+// every colon behind a quotation mark and follows no structure, so that nothing
+// can lead it astray; where it cannot tell how far a value goes it masks the
+// more.
+type jsonNames struct {
+	names names
+	ends  [1024 / 64]uint64 // by what a name ends with
+	every bool              // there are patterns: look at each name
+}
+
+func (j *jsonNames) add(text string, w *with) error {
+	if err := j.names.add(text, w); err != nil {
+		return err
+	}
+	j.every = len(j.names.patterns) > 0
+	if n := len(j.names.exact); n > 0 {
+		name := `"` + j.names.exact[n-1].name
+		j.end(name[len(name)-2], name[len(name)-1])
+	}
+	return nil
+}
+
+// end notes two bytes that a name ends with, in all their spellings.
+func (j *jsonNames) end(a, b byte) {
+	for _, x := range spellings(a) {
+		for _, y := range spellings(b) {
+			h := endHash(x, y)
+			j.ends[h>>6] |= 1 << (h & 63)
+		}
+	}
+}
+
+func spellings(c byte) []byte {
+	if c == '-' {
+		return []byte{'-', '_'}
+	}
+	return []byte{c}
+}
+
+func endHash(a, b byte) uint { return (uint(a|0x20)<<4 ^ uint(b|0x20)) & 1023 }
+
+// level is how deep in strings of JSON a quotation mark stands: so many
+// backslashes are before it. 0, 1, 3, 7: one level less than the next.
+type level int
+
+// deepest bounds levels: what stands in more strings than that has more
+// backslashes than anything else.
+const deepest = 15
+
+// mask returns s with the values masked.
+func (j *jsonNames) mask(s string, t *trace) string {
+	var out splice
+	for i := 1; ; i++ {
+		k := strings.IndexByte(s[min(i, len(s)):], ':')
+		if k < 0 {
+			return out.end(s)
+		}
+		i += k
+		e := i - 1
+		for e > 0 && s[e] <= ' ' {
+			e--
+		}
+		if s[e] != '"' || e < 2 || e < out.last {
+			continue
+		}
+		if !j.every && s[e-1] != '\\' && !j.maybe(s, e) {
+			continue
+		}
+		w, lv := j.name(s, e)
+		if w == nil {
+			continue
+		}
+		if end := j.value(&out, s, i+1, lv, w, t); end > i {
+			i = end - 1
+		}
+	}
+}
+
+// maybe tells whether the name whose quotation mark is s[e] can be one of ours.
+func (j *jsonNames) maybe(s string, e int) bool {
+	h := endHash(s[e-2], s[e-1])
+	if j.ends[h>>6]&(1<<(h&63)) != 0 {
+		return true
+	}
+	// The end may be an escape, \u0064.
+	if e < 8 {
+		return strings.IndexByte(s[:e], '\\') >= 0
+	}
+	v := uint64(s[e-8]) | uint64(s[e-7])<<8 | uint64(s[e-6])<<16 | uint64(s[e-5])<<24 |
+		uint64(s[e-4])<<32 | uint64(s[e-3])<<40 | uint64(s[e-2])<<48 | uint64(s[e-1])<<56
+	v ^= 0x5c5c5c5c5c5c5c5c
+	return (v-0x0101010101010101)&^v&0x8080808080808080 != 0
+}
+
+// longestName bounds a name as it was sent, in bytes.
+const longestName = 1024
+
+// name returns what to do with the value of the name that ends before the
+// quotation mark s[e], and at what level it stands.
+func (j *jsonNames) name(s string, e int) (*with, level) {
+	k := backslashes(s, e)
+	if k&(k+1) != 0 || k > deepest { // an even number, say: the last of them belong to the name
+		k = 0
+	}
+	end := e - k
+	for at := end; ; {
+		from := max(end-longestName, 0)
+		at = strings.LastIndexByte(s[from:at], '"')
+		if at < 0 {
+			return nil, 0
+		}
+		at += from
+		if n := backslashes(s, at); n == k || k == 0 && n&1 == 0 {
+			return j.names.find(unescape(s[at+1:end], level(k))), level(k)
+		}
+	}
+}
+
+// backslashes counts those before s[i], up to a bound.
+func backslashes(s string, i int) int {
+	n := 0
+	for n < i && n < 4096 && s[i-1-n] == '\\' {
+		n++
+	}
+	return n
+}
+
+// value masks the value that begins at or behind s[at] and returns where it
+// ends, 0 if there is nothing to mask.
+func (j *jsonNames) value(out *splice, s string, at int, lv level, w *with, t *trace) int {
+	at = skipSpace(s, at, lv)
+	if at >= len(s) {
+		return 0
+	}
+	from, end, kind, v := jsonValue(s, at, lv)
+	if kind == "" || kind == kindString && (v == "" || w.done(v)) {
+		return end
+	}
+	quote := `\\\\\\\\\\\\\\\\`[:lv] + `"`
+	out.put(s, from, end, quote, w.hit(t, "", kind, v), quote)
+	return end
+}
+
+// skipSpace skips white space, also such as stands in a string.
+func skipSpace(s string, at int, lv level) int {
+	for at < len(s) {
+		switch {
+		case s[at] <= ' ':
+			at++
+		case lv > 0 && s[at] == '\\':
+			n := at
+			for n < len(s) && s[n] == '\\' {
+				n++
+			}
+			if n == len(s) || s[n] != 'n' && s[n] != 't' && s[n] != 'r' {
+				return at
+			}
+			at = n + 1
+		default:
+			return at
+		}
+	}
+	return at
+}
+
+// jsonValue finds the value that begins at s[at]: where it stands, what kind it
+// is and what it means. The kind is empty for null and for nothing at all.
+func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
+	switch c := s[at]; {
+	case quoteAt(s, at, lv):
+		from = at
+		at += int(lv) + 1
+		end = at
+		for {
+			i := nextQuote(s, end, lv)
+			if i < 0 {
+				return from, len(s), kindString, unescape(s[at:], lv)
+			}
+			if end = i + int(lv) + 1; valueEnds(s, end, lv) {
+				return from, end, kindString, unescape(s[at:i], lv)
+			}
+		}
+	case c == '{' || c == '[':
+		end = composite(s, at, lv)
+		kind = kindObject
+		if c == '[' {
+			kind = kindArray
+		}
+		return at, end, kind, s[at:end]
+	}
+	end = at
+	for end < len(s) && !strings.ContainsRune(",}]\n\r\"\\", rune(s[end])) {
+		end++
+	}
+	for end > at && s[end-1] <= ' ' {
+		end--
+	}
+	v = s[at:end]
+	switch v {
+	case "", "null":
+		return at, end, "", ""
+	case "true", "false":
+		return at, end, kindBoolean, v
+	}
+	return at, end, kindNumber, v
+}
+
+func quoteAt(s string, at int, lv level) bool {
+	n := int(lv)
+	return at+n < len(s) && s[at+n] == '"' && strings.Count(s[at:at+n], `\`) == n
+}
+
+// nextQuote returns where the next quotation mark of this level begins, with
+// its backslashes; -1: nowhere.
+func nextQuote(s string, at int, lv level) int {
+	for i := at; ; i++ {
+		k := strings.IndexByte(s[i:], '"')
+		if k < 0 {
+			return -1
+		}
+		i += k
+		n := backslashes(s[at:], i-at)
+		if n == int(lv) || lv == 0 && n&1 == 0 {
+			return i - int(lv)
+		}
+	}
+}
+
+// valueEnds tells whether what follows a string can follow one. Else the
+// quotation mark was part of it, though JSON does not allow that.
+func valueEnds(s string, at int, lv level) bool {
+	at = skipSpace(s, at, lv)
+	if at >= len(s) {
+		return true
+	}
+	switch s[at] {
+	case ',', '}', ']':
+		return true
+	}
+	return lv > 0 && (s[at] == '"' || s[at] == '\\')
+}
+
+// composite returns where the object or array ends that begins at s[at].
+func composite(s string, at int, lv level) int {
+	depth := 0
+	for i := at; i < len(s); i++ {
+		switch s[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case '"':
+			end := nextQuote(s, i+1, lv)
+			if end < 0 {
+				return len(s)
+			}
+			i = end + int(lv)
+		}
+	}
+	return len(s)
+}
+
+// unescape returns what a string of JSON means that stands in strings of JSON.
+// What is no escape stays as it is.
+func unescape(s string, lv level) string {
+	for n := bits.Len(uint(lv)) + 1; n > 0 && strings.IndexByte(s, '\\') >= 0; n-- {
+		s = unescapeOnce(s)
+	}
+	return s
+}
+
+func unescapeOnce(s string) string {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c != '\\' || i+1 == len(s) {
+			b = append(b, c)
+			continue
+		}
+		i++
+		switch c = s[i]; c {
+		case 'n':
+			c = '\n'
+		case 't':
+			c = '\t'
+		case 'r':
+			c = '\r'
+		case 'b':
+			c = '\b'
+		case 'f':
+			c = '\f'
+		case 'u':
+			if r, n := unicodeEscape(s[i-1:]); n > 0 {
+				b = utf8.AppendRune(b, r)
+				i += n - 2
+				continue
+			}
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// unicodeEscape reads \u0041 or two that are one character; n is 0 for neither.
+func unicodeEscape(s string) (r rune, n int) {
+	r = hex4(s)
+	if r < 0 {
+		return 0, 0
+	}
+	if r >= 0xd800 && r < 0xdc00 && len(s) > 6 {
+		if low := hex4(s[6:]); low >= 0xdc00 && low < 0xe000 {
+			return (r-0xd800)<<10 + low - 0xdc00 + 0x10000, 12
+		}
+	}
+	return r, 6
+}
+
+func hex4(s string) rune {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(s[2:6], 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
+}

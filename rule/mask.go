@@ -1,0 +1,316 @@
+package rule
+
+import (
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/passiflow/passiflow/message"
+)
+
+// masks is what one or several rules hide in a message. A nil part hides
+// nothing.
+type masks struct {
+	secrets *Secrets
+	headers *names
+	query   *names
+	form    *names
+	cookies *names
+	json    *jsonNames
+	paths   *jsonPaths
+	xml     *xmlPaths
+	body    *with // the whole body
+	detect  []*detector
+	first   *entry // the first rule: who withholds what cannot be looked into
+	looks   uint8  // where detectors look, see the constants
+}
+
+const (
+	inBody = 1 << iota
+	inHeaders
+	inQuery
+	inTarget
+)
+
+// half masks one message.
+func (k *masks) half(m *message.Message, t *trace) {
+	part := ""
+	if t != nil {
+		part = t.place
+	}
+	if k.headers != nil {
+		k.fields(m, m.Fields, t)
+	}
+	if k.cookies != nil {
+		k.cookies.cookies(m, t)
+	}
+	if k.query != nil {
+		k.query.urls(m, t)
+	}
+	if k.secrets != nil {
+		k.secrets.mask(m, t)
+	}
+	if k.looks&^inBody != 0 {
+		k.detectHead(m, t)
+	}
+	if len(m.Body) > 0 && k.wantsBody() {
+		t.at(part + ".body")
+		was := view(m.Body)
+		if now := k.content(m, was, t); len(now) != len(was) || now != was {
+			m.Body = []byte(now)
+		}
+	}
+}
+
+func (k *masks) wantsBody() bool { return k.named() || k.body != nil || k.looks&inBody != 0 }
+
+// named tells whether something in bodies is masked by its name.
+func (k *masks) named() bool {
+	return k.json != nil || k.paths != nil || k.xml != nil || k.form != nil
+}
+
+func (k *masks) fields(m *message.Message, fields []message.Field, t *trace) {
+	for i := range fields {
+		f := &fields[i]
+		w := k.headers.find(f.Name)
+		if w == nil && m.Marks&message.BadHeader != 0 {
+			w = k.headers.odd(f, nil, t)
+		}
+		if w != nil {
+			w.field(f, t)
+		} else if len(f.Children) > 0 {
+			children := append([]message.Field(nil), f.Children...)
+			k.fields(m, children, t)
+			for c := range children {
+				if children[c].Value != f.Children[c].Value {
+					f.Children, f.Value = children, Redacted // the parts stand in it
+					break
+				}
+			}
+		}
+	}
+}
+
+// detectHead masks what detectors find before the body.
+func (k *masks) detectHead(m *message.Message, t *trace) {
+	cut := m.Marks&(message.HeadTruncated|message.Gapped|message.CutEnd) != 0
+	for _, d := range k.detect {
+		switch {
+		case d.target && m.Target != "":
+			m.Target = d.url(m.Target, cut, t, "target")
+		case d.query:
+			if q := strings.IndexAny(m.Target, "?#;"); q >= 0 {
+				if v := d.url(m.Target[q:], cut, t, "target"); v != m.Target[q:] {
+					m.Target = m.Target[:q] + v
+				}
+			}
+		}
+		if !d.headers {
+			continue
+		}
+		m.Reason = d.text(m.Reason, cut, t, "reason")
+		for i := range m.Fields {
+			f := &m.Fields[i]
+			if len(f.Value) >= shortestSecret {
+				if v := d.url(f.Value, cut, t, t.header(f.Name)); v != f.Value {
+					f.Value, f.Children = v, nil
+				}
+			}
+			if m.Marks&message.BadHeader != 0 {
+				f.Name = d.text(f.Name, cut, t, "headers")
+			}
+		}
+	}
+}
+
+// shortestSecret is the length below which no detector finds anything in a
+// field, in bytes.
+const shortestSecret = 5
+
+// content masks a body.
+func (k *masks) content(m *message.Message, s string, t *trace) string {
+	if len(s) < 64 && (&with{text: Redacted}).done(s) {
+		return s
+	}
+	if k.body != nil {
+		if k.body.done(s) {
+			return s
+		}
+		return k.body.hit(t, "", kindBody, s)
+	}
+	if k.unreadable(m, s) {
+		w := &with{text: Redacted, rule: k.first}
+		return w.hit(t, "", kindBody, s)
+	}
+	if len(s) > 1 && (s[0] == 0 || s[1] == 0 || s[0] >= 0xfe && s[1] >= 0xfe) {
+		if wide := fromUTF16(s); wide != "" {
+			if now := k.typed(m, wide, t); now != wide {
+				return now
+			}
+			return s
+		}
+	}
+	return k.typed(m, s, t)
+}
+
+func (k *masks) typed(m *message.Message, s string, t *trace) string {
+	kind, _ := m.Get("Content-Type")
+	return k.text(kind, s, m.Marks&(message.BodyTruncated|message.Incomplete|message.Bomb) != 0, 0, t)
+}
+
+// unreadable tells whether a body may hold a secret that cannot be seen: what
+// is still compressed, and what lacks bytes, so that names and values may stand
+// apart. Such a body is withheld.
+func (k *masks) unreadable(m *message.Message, s string) bool {
+	if m.Marks&message.BadEncoding != 0 && !printable(s) {
+		return true
+	}
+	if !k.named() {
+		return false
+	}
+	return m.Marks&message.Gapped != 0 || strings.HasPrefix(s, "\x1f\x8b\x08") || strings.HasPrefix(s, "\x28\xb5\x2f\xfd")
+}
+
+// printable tells whether s is text, by its beginning.
+func printable(s string) bool {
+	s = s[:min(len(s), 4<<10)]
+	for i := 0; i < len(s); {
+		if c := s[i]; c < 0x80 {
+			if c < ' ' && c != '\n' && c != '\r' && c != '\t' {
+				return false
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n < 2 && len(s)-i > utf8.UTFMax {
+			return false
+		}
+		i += n
+	}
+	return true
+}
+
+// fromUTF16 returns text that is written in UTF-16 in UTF-8, "" if it is not.
+func fromUTF16(s string) string {
+	big := s[0] == 0 || s[0] == 0xfe
+	units := make([]uint16, 0, len(s)/2)
+	for i := 0; i+1 < len(s); i += 2 {
+		u := uint16(s[i]) | uint16(s[i+1])<<8
+		if big {
+			u = u<<8 | u>>8
+		}
+		units = append(units, u)
+	}
+	zeros := strings.Count(s[:min(len(s), 512)], "\x00")
+	if zeros*4 < min(len(s), 512) {
+		return ""
+	}
+	return string(utf16.Decode(units))
+}
+
+// deepestPart bounds how deep parts stand in parts.
+const deepestPart = 4
+
+// text masks a body or a part of one.
+func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
+	if depth < deepestPart && (hasFold(kind, "multipart/") || kind == "" && strings.HasPrefix(s, "--")) {
+		if b := boundary(kind, s); b != "" {
+			return k.multipart(s, b, cut, depth, t)
+		}
+	}
+	start := strings.TrimLeft(s[:min(len(s), 64)], " \t\r\n\ufeff")
+	isJSON := start != "" && (start[0] == '{' || start[0] == '[' || start[0] == '"') || prefix(s) > 0 || containsFold(kind, "json") && !looksForm(start)
+	if k.json != nil {
+		s = k.json.mask(s, t)
+	}
+	if k.paths != nil {
+		if isJSON {
+			s = k.paths.mask(s, t)
+		} else {
+			s = k.paths.last.mask(s, t)
+		}
+	}
+	if k.xml != nil && !isJSON && strings.IndexByte(s, '<') >= 0 {
+		s = k.xml.mask(s, containsFold(kind, "html"), t)
+	}
+	form := !isJSON && (containsFold(kind, "urlencoded") || looksForm(start))
+	if k.form != nil && form {
+		stop := byte('&')
+		if hasFold(kind, "text/plain") {
+			stop = '\n'
+		}
+		s = k.form.pairs(s, stop, t, "")
+	}
+	if k.looks&inBody == 0 {
+		return s
+	}
+	for _, d := range k.detect {
+		switch {
+		case !d.body:
+		case isJSON:
+			s = d.json(s, cut, t, "")
+		case form:
+			s = d.url(s, cut, t, "")
+		default:
+			s = d.text(s, cut, t, "")
+		}
+	}
+	return s
+}
+
+func (k *masks) multipart(s, boundary string, cut bool, depth int, t *trace) string {
+	s = multipart(s, boundary, func(head, content string) string {
+		if k.form != nil {
+			if w := k.form.partName(head); w != nil {
+				if w.done(content) {
+					return content
+				}
+				return w.hit(t, "", kindString, content)
+			}
+		}
+		return k.text(partType(head), content, cut, depth+1, t)
+	})
+	for _, d := range k.detect { // what stands in the heads of the parts and around them
+		if d.body {
+			s = d.text(s, cut, t, "")
+		}
+	}
+	return s
+}
+
+// partType returns the type of a part's content, text/plain where none is said.
+func partType(head string) string {
+	for line := range strings.SplitSeq(head, "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(name), "content-type") {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "application/octet-stream"
+}
+
+// looksForm tells whether a text begins with name= as a form does.
+func looksForm(start string) bool {
+	for i := range len(start) {
+		switch c := start[i]; {
+		case c == '=':
+			return i > 0
+		case !tokenByte(c) && c != '.' && c != '%' && c != '+' && c != '[' && c != ']' && c != '*':
+			return false
+		}
+	}
+	return false
+}
+
+func hasFold(s, beginning string) bool {
+	return len(s) >= len(beginning) && strings.EqualFold(s[:len(beginning)], beginning)
+}
+
+func containsFold(s, part string) bool {
+	for i := 0; i+len(part) <= len(s); i++ {
+		if s[i]|0x20 == part[0] && strings.EqualFold(s[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
+}

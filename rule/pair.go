@@ -1,0 +1,159 @@
+package rule
+
+import (
+	"strings"
+
+	"github.com/passiflow/passiflow/message"
+)
+
+// longestParameter bounds the name of a parameter as it was sent, in bytes.
+const longestParameter = 512
+
+// pairs masks the values of parameters, name=value, in a URL or a form. A name
+// begins behind any byte that may part two parameters, or part the parameters
+// from what is before them; a value that is masked goes up to the next '&' or
+// to stop, since each of the other separators may also be part of a value.
+func (n *names) pairs(s string, stop byte, t *trace, under string) string {
+	var out splice
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[min(i, len(s)):], '=')
+		if k < 0 {
+			return out.end(s)
+		}
+		i += k
+		from := i
+		for from > out.last && i-from < longestParameter && !parts(s[from-1]) {
+			from--
+		}
+		w := n.parameter(s[from:i])
+		if w == nil {
+			continue
+		}
+		end := i + 1
+		for end < len(s) && s[end] != '&' && s[end] != stop {
+			end++
+		}
+		v := s[i+1 : end]
+		if v == "" || w.done(v) {
+			continue
+		}
+		if t != nil {
+			out.put(s, i+1, end, w.hit(t, under+percentDecode(s[from:i]), kindString, percentDecode(v)))
+		} else {
+			out.put(s, i+1, end, w.hit(t, "", kindString, percentDecode(v)))
+		}
+		i = end
+	}
+}
+
+// parts tells whether c may stand before the name of a parameter.
+func parts(c byte) bool {
+	switch c {
+	case '&', '?', ';', '#', '/', '<', '>', '"', '\'', ',', '=', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
+}
+
+// target masks the parameters in the target of a request and in the fields that
+// hold URLs.
+func (n *names) urls(m *message.Message, t *trace) {
+	if strings.IndexByte(m.Target, '=') >= 0 {
+		m.Target = n.pairs(m.Target, '&', t, "target.")
+	}
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		if len(f.Value) > 0 && urlField(f.Name) && strings.IndexByte(f.Value, '=') >= 0 {
+			under := ""
+			if t != nil {
+				under = t.header(f.Name) + "."
+			}
+			f.Value = n.pairs(f.Value, '>', t, under)
+		}
+	}
+}
+
+// urlField tells whether a field of this name holds URLs. It knows most names
+// that are none by their length.
+func urlField(name string) bool {
+	switch len(name) {
+	case 4:
+		return message.EqualFold(name, "Link")
+	case 6:
+		return message.EqualFold(name, "Origin")
+	case 7:
+		return message.EqualFold(name, "Referer") || message.EqualFold(name, "Refresh")
+	case 8:
+		return message.EqualFold(name, "Location")
+	case 11:
+		return message.EqualFold(name, "Destination")
+	case 16:
+		return message.EqualFold(name, "Content-Location") || message.EqualFold(name, "Content_Location")
+	}
+	return false
+}
+
+// cookies masks cookies by name in Cookie and Set-Cookie.
+func (n *names) cookies(m *message.Message, t *trace) {
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		switch {
+		case message.EqualFold(f.Name, "Cookie"), message.EqualFold(f.Name, "Cookie2"):
+			f.Value = n.cookie(f.Value, false, t)
+		case message.EqualFold(f.Name, "Set-Cookie"), message.EqualFold(f.Name, "Set-Cookie2"), message.EqualFold(f.Name, "Set_Cookie"):
+			f.Value = n.cookie(f.Value, true, t)
+		}
+	}
+}
+
+// cookie masks in one value; in the answer's form what stands behind the first
+// ';' are attributes, and a comma may begin another cookie.
+func (n *names) cookie(s string, answer bool, t *trace) string {
+	var out splice
+	for at := 0; at < len(s); {
+		end := cookieEnd(s, at)
+		eq := strings.IndexByte(s[at:end], '=')
+		if eq >= 0 {
+			name := strings.Trim(s[at:at+eq], " \t,\"$")
+			if answer {
+				if i := strings.LastIndexByte(name, ','); i >= 0 {
+					name = strings.TrimSpace(name[i+1:])
+				}
+			}
+			if w := n.parameter(name); w != nil {
+				v := strings.TrimSpace(s[at+eq+1 : end])
+				if v != "" && !w.done(v) {
+					under := ""
+					if t != nil {
+						under = "cookies." + name
+					}
+					out.put(s, at+eq+1, end, w.hit(t, under, kindString, strings.Trim(v, `"`)))
+				}
+			}
+		}
+		at = end + 1
+	}
+	return out.end(s)
+}
+
+// cookieEnd returns where the pair ends that begins at s[at]. A ';' between
+// quotation marks is part of a value.
+func cookieEnd(s string, at int) int {
+	end := strings.IndexByte(s[at:], ';')
+	if end < 0 {
+		return len(s)
+	}
+	end += at
+	if q := strings.Index(s[at:end], `="`); q >= 0 {
+		if strings.IndexByte(s[at+q+2:end], '"') < 0 {
+			if k := strings.IndexByte(s[end:], '"'); k >= 0 {
+				end += k
+				if k = strings.IndexByte(s[end:], ';'); k < 0 {
+					return len(s)
+				}
+				return end + k
+			}
+		}
+	}
+	return end
+}
