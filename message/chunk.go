@@ -18,7 +18,8 @@ type Chunk struct {
 	Offset uint64      // of the first byte of Data in its side; arbitrary in a side whose beginning was not seen
 	Lost   uint64      // bytes missing right before Offset
 	Data   []byte      // may be empty where Lost or End is told
-	Mid    bool        // of the first chunk: the beginning of the side was not seen
+	First  bool        // no chunk of this side was before it
+	Mid    bool        // with First: what the side said before was not seen
 	End    bool        // no more of this side will come
 	Shed   bool        // with End: more was captured, for which there was no room
 }

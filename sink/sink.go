@@ -4,6 +4,7 @@ package sink
 import (
 	"context"
 
+	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
 )
 
@@ -23,4 +24,29 @@ type Sink interface {
 type FrameSink interface {
 	Write(ctx context.Context, batch []*Block) error
 	Close(ctx context.Context) error
+}
+
+// ChunkSink is one place that pieces of conversations go to. It promises what a
+// Sink promises, but that an error which is Permanent is about the whole stream
+// of the chunk it is about: the sink hears no more of that stream, not even its
+// end.
+type ChunkSink interface {
+	Write(ctx context.Context, batch []*message.Chunk) error
+	Close(ctx context.Context) error
+}
+
+// Parallel is what a ChunkSink also is whose Write is called by several
+// goroutines, so that a stream which cannot go on does not hold up the others:
+// each call then has chunks of one stream, and no two calls at a time are about
+// the same one.
+type Parallel interface {
+	// Parallel returns how many calls there may be at once, at least 1.
+	Parallel() int
+}
+
+// Chooser is what a ChunkSink also is that does not want every stream.
+type Chooser interface {
+	// Wants tells whether it wants what one side of f says. It may be called by
+	// any goroutine.
+	Wants(f *flow.Flow, from flow.Side) bool
 }

@@ -79,10 +79,11 @@ const (
 	Expired                   // it had become older than allowed
 	SpoolFull                 // the oldest of a full spool: raise its bytes
 	SpoolLost                 // the spool could not be read back
+	Shed                      // an earlier piece of the same stream was dropped
 	Reasons                   // how many there are
 )
 
-var reasonNames = [Reasons]string{"queue_full", "sink_failed", "undelivered", "refused", "gave_up", "expired", "spool_full", "spool_lost"}
+var reasonNames = [Reasons]string{"queue_full", "sink_failed", "undelivered", "refused", "gave_up", "expired", "spool_full", "spool_lost", "stream_shed"}
 
 // String returns the counter name of the reason.
 func (r Reason) String() string {
