@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
 )
 
@@ -96,4 +97,18 @@ func AppendEnd(dst []byte, a netip.AddrPort) []byte {
 	dst = a.Addr().WithZone("").Unmap().AppendTo(dst)
 	dst = append(dst, `","port":`...)
 	return strconv.AppendUint(dst, uint64(a.Port()), 10)
+}
+
+// AppendID appends the id of a record whose first half is m: the flow's id, then
+// side and number of m. It is the same in every run and in every format.
+func AppendID(dst []byte, f *flow.Flow, m *message.Message) []byte {
+	dst = appendHex(dst, f.ID, 60)
+	return appendHex(dst, uint64(uint32(m.From)<<31|m.Index&(1<<31-1)), 28)
+}
+
+func appendHex(dst []byte, n uint64, shift int) []byte {
+	for ; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[n>>shift&15])
+	}
+	return dst
 }

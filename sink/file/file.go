@@ -300,7 +300,7 @@ func (s *file) finish() error {
 	if err := os.Rename(s.path, s.final); err != nil {
 		return err
 	}
-	syncDirectory(filepath.Dir(s.final))
+	sink.SyncDirectory(filepath.Dir(s.final))
 	s.path, s.final = "", ""
 	if s.rotates {
 		s.prune()

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/passiflow/passiflow/sink"
 )
 
 // open takes up what an earlier run has left and opens the first file.
@@ -66,7 +68,7 @@ func (s *file) take(f *os.File) error {
 	if s.odd {
 		return nil
 	}
-	if err := lock(f); err != nil {
+	if err := sink.LockFile(f); err != nil {
 		return err
 	}
 	if s.config.Replace {
@@ -126,7 +128,7 @@ func (s *file) create(path, final string) error {
 	if err != nil {
 		return err
 	}
-	if err := lock(f); err != nil {
+	if err := sink.LockFile(f); err != nil {
 		f.Close()
 		return err
 	}
@@ -182,7 +184,7 @@ func (s *file) recover(path, final string) error {
 		return err
 	}
 	defer f.Close()
-	if err := lock(f); err != nil {
+	if err := sink.LockFile(f); err != nil {
 		if s.rotates {
 			return nil // the other's
 		}

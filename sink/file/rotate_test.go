@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/sinktest"
 )
 
@@ -153,7 +154,7 @@ func TestPartsOfAnEarlierRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if err := lock(other); err != nil {
+	if err := sink.LockFile(other); err != nil {
 		t.Fatal(err)
 	}
 	s, err := Open(c, sinktest.Format{})

@@ -1,6 +1,6 @@
 //go:build unix
 
-package file
+package sink
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock refuses f while another program writes it: each would cut off what the
-// other is writing.
-func lock(f *os.File) error {
+// LockFile refuses f while another program writes it: each would cut off what
+// the other is writing. The lock ends when f is closed.
+func LockFile(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return fmt.Errorf("%s: another program is writing it", f.Name())
@@ -20,8 +20,8 @@ func lock(f *os.File) error {
 	return nil // a file system without locks is no reason not to write
 }
 
-// syncDirectory makes a new name durable, where the system can do that.
-func syncDirectory(dir string) {
+// SyncDirectory makes new names in dir durable, where the system can do that.
+func SyncDirectory(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		d.Close()

@@ -1,9 +1,0 @@
-//go:build !unix
-
-package file
-
-import "os"
-
-func lock(*os.File) error { return nil }
-
-func syncDirectory(string) {}
