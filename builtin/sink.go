@@ -78,6 +78,7 @@ func Sinks() []SinkKind {
 		{"stdout", "records on standard output", newStdout},
 		{"file", "records in a file", newFile},
 		{"webhook", "records by HTTP", newWebhook},
+		{"har", "exchanges as an HTTP archive, for the tools of browsers", newHAR},
 		{"pcap", "packets of the conversations with a record that the rules keep, as pcapng", newPcap},
 		{"resurface", "records to a Resurface database, under its own logging rules", newResurface},
 	}
