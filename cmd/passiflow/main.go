@@ -47,9 +47,17 @@ func run(args []string) int {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 
 	p := &process{os.Stdin, os.Stdout, os.Stderr, os.Environ(), signals}
-	root := newRoot(p)
-	root.SetArgs(args)
-	return report(p.stderr, root.ExecuteContext(context.Background()))
+	which, err := p.chooseProfile(args)
+	switch {
+	case err != nil:
+	case which == resurfaceProfile:
+		err = runSniffer(context.Background(), p, args)
+	default:
+		root := newRoot(p)
+		root.SetArgs(args)
+		err = root.ExecuteContext(context.Background())
+	}
+	return report(p.stderr, err)
 }
 
 // getenv returns the value of an environment variable, "" where it is not set.

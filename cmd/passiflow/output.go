@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -101,7 +102,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		to, err := s.Setup.Open(builtin.SinkOptions{Log: log, Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
 			Unit: s.Unit, Live: live, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
 		if err != nil {
-			return &exit{exitRun, fmt.Errorf("sink %s: %w", s.Name, err)}
+			return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
 		q := s.Queue.Over(q)
 		q.Log = log
@@ -119,6 +120,17 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		e.Outputs[len(e.Outputs)-1].Rules = to.Rules
 	}
 	return o.openMetrics(c, e, q)
+}
+
+// openFailure tells whether it was the system that refused to open a sink, or
+// its settings are at fault.
+func openFailure(err error) int {
+	var path *fs.PathError
+	var call *os.SyscallError
+	if errors.As(err, &path) || errors.As(err, &call) {
+		return exitRun
+	}
+	return exitUsage
 }
 
 // records puts a queue before a sink of records.

@@ -16,7 +16,9 @@ func newRoot(p *process) *cobra.Command {
 		Use:   "passiflow",
 		Short: "Watch network traffic and write the HTTP exchanges that passed",
 		Long: "Passiflow watches network traffic without touching it and writes every HTTP\n" +
-			"exchange that passed, whole or marked with what is missing.",
+			"exchange that passed, whole or marked with what is missing.\n\n" +
+			"Without a command it takes the place of another program: of the Resurface\n" +
+			"network sniffer with that one's flags (--input-raw) or with USAGE_LOGGERS_URL set.",
 		Example: "  passiflow capture -i eth0 -p 80,8080\n" +
 			"  passiflow capture -r capture.pcap --json | jq .request.target",
 		Args:          cobra.ArbitraryArgs,
