@@ -38,6 +38,10 @@ type Config struct {
 	// Rules decide which records go out and hide secrets in them, before any
 	// output sees them. nil: all records, as they are
 	Rules rule.Rule
+	// Own tells of conversations that are this program's own deliveries, whose
+	// records would each become another delivery: they are dropped and counted.
+	// It is called by all workers. nil: there are none
+	Own func(*flow.Flow) bool
 	// Outputs take the records.
 	Outputs []Output
 	// Frames makes what takes the packets that passed Filter and Ports, one for

@@ -50,6 +50,10 @@ func newSets(c *Config, tapes map[int]*tape) []*set {
 
 // take lets the rules decide about x and keeps what is left for the outputs.
 func (w *worker) take(unit Unit, x *message.Exchange) {
+	if w.cfg.Own != nil && w.cfg.Own(x.Flow) {
+		w.count.Own++
+		return
+	}
 	for _, s := range w.sets {
 		if s.unit != unit {
 			continue

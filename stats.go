@@ -32,6 +32,7 @@ type Walk struct {
 	Messages    uint64 // the same of unit message
 	Dropped     uint64 // records that rules refused, counted for each set of rules
 	RuleFailed  uint64 // records on which rules failed, and which therefore went nowhere
+	Own         uint64 // records of this program's own deliveries
 	TapeLost    uint64 // packets that outputs of unit packet could not hold
 	TLS         uint64 // conversations that speak TLS
 }
@@ -67,6 +68,7 @@ func (s *Stats) add(o *Stats) {
 	w.Messages += x.Messages
 	w.Dropped += x.Dropped
 	w.RuleFailed += x.RuleFailed
+	w.Own += x.Own
 	w.TapeLost += x.TapeLost
 	w.TLS += x.TLS
 	s.Fragments.Add(&o.Fragments)

@@ -217,7 +217,7 @@ func (w *worker) done(s *flow.Summary) {
 	for _, t := range w.tapes {
 		t.done(s.Flow)
 	}
-	if w.flows != nil {
+	if w.flows != nil && (w.cfg.Own == nil || !w.cfg.Own(s.Flow)) {
 		w.name(s.Flow)
 		w.flows = append(w.flows, s)
 	}

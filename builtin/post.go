@@ -33,7 +33,7 @@ func (p *poster) options(usage string) []Option {
 
 // set fills in what is known when the sink is opened.
 func (p *poster) set(o SinkOptions) error {
-	p.config.Production = o.Production
+	p.config.Production, p.config.Dial = o.Production, o.Dial
 	if o.Version != "" {
 		p.config.Agent = "passiflow/" + o.Version
 	}

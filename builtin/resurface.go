@@ -39,7 +39,7 @@ func newResurface() *SinkSetup {
 				f.Host = name
 			}
 			f.BodyLimit, c.Bundle = int(limit), int(bundle)
-			c.Log, c.Post.Production, c.Post.Agent = o.Log, o.Production, "passiflow/"+o.Version
+			c.Log, c.Post.Production, c.Post.Agent, c.Post.Dial = o.Log, o.Production, "passiflow/"+o.Version, o.Dial
 			format, err := pairs.New(f)
 			if err != nil {
 				return Opened{}, err

@@ -64,11 +64,12 @@ type SinkOptions struct {
 	Log        *slog.Logger
 	Getenv     func(string) string
 	Stdout     io.Writer
-	Production bool   // credentials and records go nowhere without TLS
-	Version    string // of the program
-	Unit       string // of its records: exchange, message, flow
-	Live       bool   // time passes while nothing comes
-	Snaplen    int    // bytes of a packet that were kept
+	Dial       sink.Dial // opens connections; nil: a net.Dialer does
+	Production bool      // credentials and records go nowhere without TLS
+	Version    string    // of the program
+	Unit       string    // of its records: exchange, message, flow
+	Live       bool      // time passes while nothing comes
+	Snaplen    int       // bytes of a packet that were kept
 	Lines      FormatOptions
 }
 

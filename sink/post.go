@@ -35,6 +35,8 @@ type PostConfig struct {
 	Production bool
 	// Agent is the User-Agent header. Default "passiflow".
 	Agent string
+	// Dial opens connections. nil: a net.Dialer does
+	Dial Dial
 	// Retry tells whether the same request may succeed later although it was
 	// answered with this status. Default: 408, 425, 429, every 5xx, and what is
 	// neither success nor failure.
@@ -134,6 +136,7 @@ func NewPoster(c PostConfig) (*Poster, error) {
 	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         c.Dial,
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: c.Timeout,
 		ForceAttemptHTTP2:   true,

@@ -42,7 +42,7 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 			{"of other protocols and tunnels", c.OpaqueBytes}, {"held", uint64(st.Undecoded)}}})
 	}
 	if n := c.Requests + c.Answers + c.Interim; n > 0 {
-		m := account{what: "messages", metric: "messages", in: n, out: []entry{{"in pairs", 2 * c.Pairs}, {"interim answers", c.Interims}}, beside: []entry{{"in presumed pairs", 2 * c.Presumed}, {"refused by a rule", w.Dropped}, {"rules failed, not handed on", w.RuleFailed}}}
+		m := account{what: "messages", metric: "messages", in: n, out: []entry{{"in pairs", 2 * c.Pairs}, {"interim answers", c.Interims}}, beside: []entry{{"in presumed pairs", 2 * c.Presumed}, {"own deliveries, not told", w.Own}, {"refused by a rule", w.Dropped}, {"rules failed, not handed on", w.RuleFailed}}}
 		for h := range c.HalfBy {
 			if c.HalfBy[h] > 0 {
 				m.out = append(m.out, entry{"halves: " + words(message.Half(h).String()), c.HalfBy[h]})

@@ -97,9 +97,13 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		to.Writer = p.stdout
 		o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q)
 	}
+	own := &sink.Own{}
+	if len(c.Sinks) > 0 {
+		e.Own = own.Has
+	}
 	for _, s := range c.Sinks {
 		log := o.log.With("sink", s.Name)
-		to, err := s.Setup.Open(builtin.SinkOptions{Log: log, Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
+		to, err := s.Setup.Open(builtin.SinkOptions{Log: log, Dial: own.Dial, Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
 			Unit: s.Unit, Live: live, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
 		if err != nil {
 			return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
