@@ -76,6 +76,7 @@ const (
 	UnitMessage              // each half as soon as it is complete
 	UnitFlow                 // a conversation at its end
 	UnitPacket               // the packets of conversations with a record that the rules keep
+	UnitChunk                // bytes in order, as they were captured
 )
 
 // Pusher is what stands before an output: a queue.
@@ -94,6 +95,10 @@ type Output struct {
 	// Packets makes what takes the packets, for UnitPacket: one for each worker
 	// and the source it reads.
 	Packets func(source.Source) Frames
+	Chunks  Pusher[*message.Chunk] // for UnitChunk, which no rule reaches
+	// Wants chooses what UnitChunk gets: the sides of conversations whose bytes
+	// are copied for it. It is called by all workers. nil: all
+	Wants func(f *flow.Flow, from flow.Side) bool
 	// Rules stand in place of Config.Rules for this output, which then gets
 	// copies of its own. nil: Config.Rules; rule.None: none
 	Rules rule.Rule
@@ -124,7 +129,7 @@ func (c *Config) validate() error {
 		faults = append(faults, fmt.Errorf("sample %g: must be between 0 and 1", c.Flow.Sample))
 	}
 	for i, o := range c.Outputs {
-		if o.Unit == UnitFlow && o.Flows == nil || (o.Unit == UnitExchange || o.Unit == UnitMessage) && o.Records == nil || o.Unit == UnitPacket && o.Packets == nil {
+		if o.Unit == UnitFlow && o.Flows == nil || (o.Unit == UnitExchange || o.Unit == UnitMessage) && o.Records == nil || o.Unit == UnitPacket && o.Packets == nil || o.Unit == UnitChunk && o.Chunks == nil {
 			faults = append(faults, fmt.Errorf("output %d: nothing takes its records", i+1))
 		}
 	}

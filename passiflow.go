@@ -90,6 +90,7 @@ func newWorker(cfg *Config, src source.Source, packets *atomic.Uint64, n *notes)
 		w.core = protocol.NewCore(core, w)
 		w.sets = newSets(cfg, w.openTapes())
 	}
+	w.pieces = newPieces(cfg)
 	w.table = flow.NewTable(cfg.Flow, w.open, w.done)
 	return w
 }

@@ -35,6 +35,8 @@ type Walk struct {
 	Own         uint64 // records of this program's own deliveries
 	TapeLost    uint64 // packets that outputs of unit packet could not hold
 	TLS         uint64 // conversations that speak TLS
+	Chunks      uint64 // pieces of unit chunk, and the ends of streams
+	ChunkBytes  uint64 // bytes of them
 }
 
 // Stats is the ledger of a run.
@@ -66,6 +68,8 @@ func (s *Stats) add(o *Stats) {
 	w.Written += x.Written
 	w.Exchanges += x.Exchanges
 	w.Messages += x.Messages
+	w.Chunks += x.Chunks
+	w.ChunkBytes += x.ChunkBytes
 	w.Dropped += x.Dropped
 	w.RuleFailed += x.RuleFailed
 	w.Own += x.Own

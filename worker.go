@@ -32,9 +32,10 @@ type worker struct {
 	ports   *[8192]byte // bitmap; nil: all
 	notes   *notes
 
-	sets  []*set
-	tapes []*tape
-	flows []*flow.Summary
+	sets   []*set
+	tapes  []*tape
+	pieces []*pieces // of outputs of unit chunk
+	flows  []*flow.Summary
 
 	count  Walk
 	mu     sync.Mutex
@@ -171,6 +172,9 @@ func (w *worker) hand(ctx context.Context) {
 	for _, t := range w.tapes {
 		t.flush()
 	}
+	for _, p := range w.pieces {
+		p.push(ctx)
+	}
 	if len(w.flows) > 0 {
 		for i := range w.cfg.Outputs {
 			if o := &w.cfg.Outputs[i]; o.Unit == UnitFlow {
@@ -196,10 +200,14 @@ func (w *worker) close(ctx context.Context) {
 // open begins a conversation.
 func (w *worker) open(f *flow.Flow) flow.Stream {
 	w.name(f)
-	if w.core == nil {
-		return nil
+	var s flow.Stream
+	if w.core != nil {
+		s = w.core.Open(f)
 	}
-	return w.core.Open(f)
+	if len(w.pieces) > 0 {
+		s = w.cut(f, s)
+	}
+	return s
 }
 
 // name says where a conversation was seen.

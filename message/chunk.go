@@ -16,7 +16,7 @@ type Chunk struct {
 	From   flow.Side
 	Time   packet.Time // of the packet that brought the first byte of Data
 	Offset uint64      // of the first byte of Data in its side; arbitrary in a side whose beginning was not seen
-	Lost   uint64      // bytes missing right before Offset
+	Lost   uint64      // bytes missing right before Offset, behind the chunk before
 	Data   []byte      // may be empty where Lost or End is told
 	First  bool        // no chunk of this side was before it
 	Mid    bool        // with First: what the side said before was not seen
