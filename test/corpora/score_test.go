@@ -43,11 +43,11 @@ func TestScore(t *testing.T) {
 		categories            []string
 		found, score          float64 // least of matched / required, and of matched / (required + extra)
 	}{
-		// The goal is to find 0.97, and that is kept: 636 of 640 and 171 of
+		// The goal is to find 0.97, and that is kept: 635 of 640 and 171 of
 		// 175. The score is lower because it counts what is told beside them:
 		// in tunnels 40 of 42 are requests whose bytes the capture cut, marked,
 		// and their answers, of which the truth says nothing.
-		{"http", whole, filepath.Join(dir, "passiflow-map.json"), []string{"http"}, 0.99, 0.969},
+		{"http", whole, filepath.Join(dir, "passiflow-map.json"), []string{"http"}, 0.99, 0.968},
 		{"tunnel", whole, filepath.Join(dir, "passiflow-map.json"), []string{"http-tunnel"}, 0.97, 0.78},
 		{"evader", whole, filepath.Join(dir, "passiflow-map.json"), nil, 0.98, 0.98},
 		{"robust", whole, filepath.Join(dir, "passiflow-map.json"), nil, 1, 1},
