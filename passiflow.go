@@ -162,6 +162,7 @@ func (p *Passiflow) Stats() Stats {
 		s.Source.Dropped += x.Dropped
 		s.Source.Filtered += x.Filtered
 		s.Source.Cut += x.Cut
+		s.Source.Unjoined += x.Unjoined
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"errors"
+	"slices"
 
 	"golang.org/x/net/bpf"
 
@@ -69,7 +70,7 @@ func (o *LiveOptions) program(live bool) func(packet.Link) ([]bpf.RawInstruction
 		all = append(all, o.Filter.expression)
 	}
 	if len(o.Ports) > 0 {
-		all = append(all, filter.Ports(o.Ports, nil))
+		all = append(all, filter.Ports(o.Ports, slices.Concat(filter.TunnelPorts(), o.VXLANPorts, o.GENEVEPorts)))
 	}
 	if len(all) == 0 {
 		return nil

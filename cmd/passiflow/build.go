@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/passiflow/passiflow"
@@ -58,11 +59,8 @@ func engine(c *config.Config, log *slog.Logger) passiflow.Config {
 	e.Log = log
 	e.Workers = c.Capture.Workers
 	e.Packets = uint64(c.Capture.Count)
-	for _, r := range c.Capture.Ports {
-		for p := r.From; p <= r.To; p++ {
-			e.Ports = append(e.Ports, uint16(p))
-		}
-	}
+	e.Ports = single(c.Capture.Ports)
+	e.Parser.VXLANPorts, e.Parser.GENEVEPorts = single(c.Capture.VXLANPorts), single(c.Capture.GENEVEPorts)
 	limit := int(c.HTTP.BodyLimit)
 	e.Protocols = func() []protocol.Protocol { return builtin.Protocols(builtin.ProtocolOptions{BodyLimit: limit}) }
 	if !c.Mask.ShowSecrets {
@@ -124,12 +122,34 @@ func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logg
 	}
 	all, err = builtin.Live(builtin.LiveOptions{
 		Interfaces: in.Interfaces, Wait: in.Wait, Promiscuous: in.Promiscuous, Workers: in.Workers,
-		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Ports: portRanges(in), Log: log,
+		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Ports: portRanges(in),
+		VXLANPorts: single(in.VXLANPorts), GENEVEPorts: single(in.GENEVEPorts), Defragment: defragments(in), Log: log,
 	})
 	if err != nil {
 		return nil, true, &exit{exitRefused, err}
 	}
 	return all, true, nil
+}
+
+// single lists every port of ranges.
+func single(ranges []config.Range) (all []uint16) {
+	for _, r := range ranges {
+		for p := r.From; p <= r.To; p++ {
+			all = append(all, uint16(p))
+		}
+	}
+	return all
+}
+
+// defragments tells whether the kernel joins IPv4 fragments before it chooses a
+// worker. It does not know by which device they came: where several show the same
+// fragments, as those of a router do, copies would be left over and meet another
+// datagram of the same id. So auto wants one device.
+func defragments(in *config.Capture) bool {
+	if in.Defragment != config.Auto {
+		return in.Workers > 1 && in.Defragment == "yes"
+	}
+	return in.Workers > 1 && len(in.Interfaces) < 2 && !slices.Contains(in.Interfaces, "any")
 }
 
 func portRanges(in *config.Capture) (all []filter.Range) {

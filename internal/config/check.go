@@ -65,6 +65,28 @@ type contradiction struct {
 	err   error
 }
 
+// maxTunnelPorts bounds the ports of a kind of tunnel: the kernel's program has
+// a step for each.
+const maxTunnelPorts = 8
+
+func count(all []Range) (n int) {
+	for _, r := range all {
+		n += int(r.To-r.From) + 1
+	}
+	return n
+}
+
+func overlap(a, b []Range) bool {
+	for _, r := range a {
+		for _, s := range b {
+			if r.From <= s.To && s.From <= r.To {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // contradictions lists what each value alone does not show.
 func (c *Config) contradictions() []contradiction {
 	var all []contradiction
@@ -82,6 +104,10 @@ func (c *Config) contradictions() []contradiction {
 	add(in.VNIAllow != nil && len(in.Listen) == 0, "needs capture.listen", "capture.vni_allow")
 	add(in.VNIDeny != nil && len(in.Listen) == 0, "needs capture.listen", "capture.vni_deny")
 	add(in.Filter != "" && in.FilterFile != "", "the filter is given twice: as an expression and as a file", "capture.filter_file", "capture.filter")
+	vxlan, geneve := count(in.VXLANPorts), count(in.GENEVEPorts)
+	add(vxlan > maxTunnelPorts, fmt.Sprintf("%d ports are more than %d", vxlan, maxTunnelPorts), "capture.vxlan_ports")
+	add(geneve > maxTunnelPorts, fmt.Sprintf("%d ports are more than %d", geneve, maxTunnelPorts), "capture.geneve_ports")
+	add(overlap(in.VXLANPorts, in.GENEVEPorts), "a port cannot carry VXLAN and GENEVE", "capture.geneve_ports", "capture.vxlan_ports")
 	stdin := 0
 	for _, f := range in.Files {
 		if f == "-" {

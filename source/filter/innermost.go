@@ -4,9 +4,9 @@ package filter
 type Range struct{ First, Last uint16 }
 
 // TunnelPorts returns the UDP ports that tunnels are known by: L2TP, GTP-U,
-// Teredo, LISP, VXLAN, AYIYA, CAPWAP, GENEVE and MPLS.
+// GTP 0, Teredo, LISP, GRE, VXLAN, AYIYA, CAPWAP, GENEVE, MPLS and TZSP.
 func TunnelPorts() []uint16 {
-	return []uint16{1701, 2152, 3544, 4341, 4789, 4790, 5072, 5247, 6081, 6635, 8472}
+	return []uint16{1701, 2152, 3386, 3544, 4341, 4754, 4789, 4790, 5072, 5247, 6081, 6635, 8472, 37008}
 }
 
 // Ports returns the expression that accepts every packet whose innermost TCP or
