@@ -13,13 +13,16 @@ LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 STRICT  := $(if $(CI),-strict -allow .ci/allowed-skips)
 
-.PHONY: build demo test race cross libpcap fuzz bench soak lint docs release setup clean
+.PHONY: build demo demo-resurface test race cross libpcap fuzz bench soak lint docs release setup clean
 
 build: ## bin/passiflow, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/passiflow ./cmd/passiflow
 
 demo: build ## capture real traffic on loopback and print the exchanges
 	$(GO) run ./test/demo -program bin/passiflow
+
+demo-resurface: build ## take the place of the Resurface network sniffer in a namespace, with a server and a database
+	$(GO) run ./test/demo -program bin/passiflow -resurface
 
 setup: ## what the tests use, through apt-get where we are root
 	@bash scripts/setup

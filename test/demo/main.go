@@ -25,8 +25,13 @@ const refused = 3
 func main() {
 	program := flag.String("program", "bin/passiflow", "the program to show")
 	inside := flag.Bool("inside", false, "we are in a namespace of our own")
+	resurface := flag.Bool("resurface", false, "show passiflow in the place of the Resurface network sniffer")
 	flag.Parse()
-	code, err := show(*program, *inside)
+	play := show
+	if *resurface {
+		play = showResurface
+	}
+	code, err := play(*program, *inside)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		code = 1

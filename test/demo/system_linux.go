@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -11,20 +12,28 @@ import (
 func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }
 
 // namespaced runs this program again as root of a user and network namespace of
-// its own, which is what unshare -Urn does.
+// its own, which is what unshare -Urn does. Where user namespaces are not given,
+// root can do without one.
 func namespaced(args ...string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	c := exec.Command(self, args...)
-	c.Stdout, c.Stderr = os.Stdout, os.Stderr
-	c.SysProcAttr = &syscall.SysProcAttr{
+	attr := &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
 		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
 	}
-	return c.Run()
+	for {
+		c := exec.Command(self, args...)
+		c.Stdout, c.Stderr, c.SysProcAttr = os.Stdout, os.Stderr, attr
+		err := c.Run()
+		var ended *exec.ExitError
+		if err == nil || errors.As(err, &ended) || attr.UidMappings == nil || os.Getuid() != 0 {
+			return err
+		}
+		attr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	}
 }
 
 // loopbackUp starts the loopback of a new namespace, which is down.
