@@ -257,7 +257,7 @@ func TestRetryNeverBlocksPush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func([]int) error { return errDown }, began: time.Now()}
 		c := retryConfig()
-		c.Bytes = 1000
+		c.Bytes, c.Retry.Max = 1000, time.Second
 		q := sink.NewQueue[int](s, c, ten, nil)
 		for i := range 1000 {
 			q.Push(t.Context(), []int{i})

@@ -14,7 +14,6 @@ import (
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/internal/config"
 	"github.com/passiflow/passiflow/protocol"
-	"github.com/passiflow/passiflow/rule"
 	"github.com/passiflow/passiflow/source"
 	"github.com/passiflow/passiflow/source/filter"
 )
@@ -63,9 +62,6 @@ func engine(c *config.Config, log *slog.Logger) passiflow.Config {
 	e.Parser.VXLANPorts, e.Parser.GENEVEPorts = single(c.Capture.VXLANPorts), single(c.Capture.GENEVEPorts)
 	limit := int(c.HTTP.BodyLimit)
 	e.Protocols = func() []protocol.Protocol { return builtin.Protocols(builtin.ProtocolOptions{BodyLimit: limit}) }
-	if !c.Mask.ShowSecrets {
-		e.Rules = rule.NewSecrets(rule.SecretHeaders())
-	}
 	e.Core.AnswerWait = c.HTTP.AnswerWait
 	if c.HTTP.Pairing == config.Proven {
 		e.Core.Pairing = protocol.Proven

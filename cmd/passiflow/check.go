@@ -29,6 +29,14 @@ func newCheck(p *process) *cobra.Command {
 		if _, _, err := parseFilter(&s.config.Capture); err != nil {
 			return &exit{exitUsage, err}
 		}
+		if _, err := loadRules(s.config.Rules.File, &s.config, p); err != nil {
+			return err
+		}
+		for _, x := range s.config.Sinks {
+			if _, err := rulesOf(x, nil, &s.config, p); err != nil {
+				return err
+			}
+		}
 		if show {
 			err = l.WriteEffective(p.stdout)
 		} else {

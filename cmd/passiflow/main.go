@@ -97,6 +97,12 @@ func report(w io.Writer, err error) int {
 		}
 		return code
 	}
+	if all := faultLines(err); all != nil {
+		for _, line := range all {
+			fmt.Fprintf(w, "passiflow: %s\n", printable(line))
+		}
+		return code
+	}
 	fmt.Fprintf(w, "passiflow: %s\n", printable(err.Error()))
 	var f *filter.Error
 	if errors.As(err, &f) {

@@ -108,6 +108,10 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		if err != nil {
 			return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
+		rules, err := rulesOf(s, to.Rules, c, p)
+		if err != nil {
+			return err
+		}
 		q := s.Queue.Over(q)
 		q.Log = log
 		if dir := c.Run.Spool; dir != "" && q.Spool.Directory == "" && s.Kind != "stdout" {
@@ -121,7 +125,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		default:
 			o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, q)
 		}
-		e.Outputs[len(e.Outputs)-1].Rules = to.Rules
+		e.Outputs[len(e.Outputs)-1].Rules = rules
 	}
 	return o.openMetrics(c, e, q)
 }

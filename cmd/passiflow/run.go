@@ -37,12 +37,16 @@ func runCapture(ctx context.Context, p *process, c *config.Config, warnings conf
 		return &exit{exitUsage, err}
 	}
 	setMemory(c.Flow.Memory)
+	rules, err := loadRules(c.Rules.File, c, p)
+	if err != nil {
+		return err
+	}
 	sources, live, err := openSources(c, f, p, log)
 	if err != nil {
 		return err
 	}
 	e := engine(c, log)
-	e.Sources = sources
+	e.Sources, e.Rules = sources, rules
 	if len(sources) > 1 || live {
 		e.Workers = 1 // each source has one already
 	}

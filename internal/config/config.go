@@ -11,6 +11,7 @@ type Config struct {
 	Capture Capture
 	Flow    Flow
 	HTTP    HTTP
+	Rules   Rules
 	Mask    Mask
 	Output  Output
 	Sinks   []*Sink
@@ -53,6 +54,11 @@ type HTTP struct {
 	BodyLimit  int64
 	AnswerWait time.Duration
 	Pairing    string
+}
+
+// Rules says what is kept and what is masked.
+type Rules struct {
+	File string
 }
 
 // Mask says what may leave unmasked.

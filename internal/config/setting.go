@@ -91,7 +91,10 @@ func (c *Config) Settings() []Setting {
 		{"http.pairing", "pairing", "", "what becomes of a request and an answer that only their order joins, after requests may have been lost: likely joins and marks them as presumed, proven tells them apart",
 			choice{p: &ht.Pairing, words: []string{Likely, Proven}}},
 
-		{"mask.show_secrets", "show-secrets", "", "do not mask headers that carry credentials",
+		{"rules.file", "rules", "", "file of rules that decide which records go out and mask what is in them (docs/reference/rules.md). Default: credentials and card numbers are masked",
+			text{p: &c.Rules.File, kind: "FILE"}},
+
+		{"mask.show_secrets", "show-secrets", "", "do not mask credentials and card numbers",
 			yes{p: &c.Mask.ShowSecrets}},
 		{"mask.raw_unmasked", "raw-unmasked", "", "allow write, whose packets are as captured, credentials included",
 			yes{p: &c.Mask.RawUnmasked}},

@@ -23,6 +23,7 @@ type Sink struct {
 	Name  string // in the ledger, in metrics and of its spool; unique
 	Kind  string
 	Unit  string
+	Rules string
 	Queue Queue
 	Setup *builtin.SinkSetup
 }
@@ -58,6 +59,7 @@ func (s *Sink) Settings() []Setting {
 		all = append(all, Setting{Path: "unit", Usage: "what a record is: a request with its answer, each of them alone, or a conversation",
 			Value: choice{p: &s.Unit, words: units()}})
 	}
+	all = append(all, Setting{Path: "rules", Usage: "file of rules for this sink, in place of those of the run", Value: text{p: &s.Rules, kind: "FILE"}})
 	return append(all, s.Queue.settings()...)
 }
 
