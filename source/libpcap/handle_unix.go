@@ -45,6 +45,8 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
 	"unsafe"
 
 	"github.com/passiflow/passiflow/packet"
@@ -94,7 +96,7 @@ func openHandle(cfg *Config, name string) (_ *handle, err error) {
 	if r := C.pcap_activate(p); r < 0 {
 		err := fmt.Errorf("%s (%s)", C.GoString(C.pcap_statustostr(r)), C.GoString(C.pcap_geterr(p)))
 		if r == C.PCAP_ERROR_PERM_DENIED {
-			return nil, fmt.Errorf("%w: run as root, or on Linux with CAP_NET_RAW", err)
+			return nil, fmt.Errorf("%w: %w: %s", err, os.ErrPermission, cure(runtime.GOOS))
 		}
 		return nil, err
 	}

@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// Only Linux knows CAP_NET_RAW.
+func TestCure(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "freebsd", "solaris"} {
+		if got := cure(system); strings.Contains(got, "CAP_NET_RAW") != (system == "linux") || !strings.Contains(got, "root") {
+			t.Errorf("%s: %s", system, got)
+		}
+	}
+}
+
 func TestConfig(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)
