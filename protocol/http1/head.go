@@ -145,16 +145,30 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 	return m
 }
 
-// withRoom makes a message with room for n fields, in one piece where that wastes
-// little.
+// withRoom makes a message with room for n fields, in one piece of memory where
+// there are not too many. The pieces are as large as the allocator makes them.
 func withRoom(n int) *message.Message {
 	switch {
 	case n <= 0:
 		return new(message.Message)
-	case n <= 5:
+	case n <= 4:
 		x := new(struct {
 			m message.Message
-			f [5]message.Field
+			f [4]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
+	case n <= 6:
+		x := new(struct {
+			m message.Message
+			f [6]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
+	case n <= 7:
+		x := new(struct {
+			m message.Message
+			f [7]message.Field
 		})
 		x.m.Fields = x.f[:0]
 		return &x.m
@@ -165,10 +179,31 @@ func withRoom(n int) *message.Message {
 		})
 		x.m.Fields = x.f[:0]
 		return &x.m
+	case n <= 10:
+		x := new(struct {
+			m message.Message
+			f [10]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
 	case n <= 12:
 		x := new(struct {
 			m message.Message
 			f [12]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
+	case n <= 14:
+		x := new(struct {
+			m message.Message
+			f [14]message.Field
+		})
+		x.m.Fields = x.f[:0]
+		return &x.m
+	case n <= 16:
+		x := new(struct {
+			m message.Message
+			f [16]message.Field
 		})
 		x.m.Fields = x.f[:0]
 		return &x.m
