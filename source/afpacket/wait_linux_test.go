@@ -1,0 +1,54 @@
+package afpacket
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A wait of which the scheduler does not know holds up nobody: a collection, which
+// stops every goroutine, ends it.
+func TestBriskWait(t *testing.T) {
+	w, err := newWorker(&group{cfg: Config{Workers: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(w.wake)
+	w.brisk = true
+	w.polls = []unix.PollFd{{Fd: int32(w.wake), Events: unix.POLLIN}}
+	type result struct {
+		n   int
+		err error
+	}
+	waits, done := make(chan bool), make(chan result)
+	go func() {
+		close(waits)
+		ts := unix.NsecToTimespec(int64(20 * time.Second))
+		n, err := w.ppoll(&ts)
+		done <- result{n, err}
+	}()
+	<-waits
+	time.Sleep(5 * time.Millisecond)
+	began := time.Now()
+	runtime.GC()
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("a collection took %v", d)
+	}
+	if r := <-done; !errors.Is(r.err, unix.EINTR) {
+		t.Errorf("the wait ended with %d, %v, want EINTR", r.n, r.err)
+	}
+}
+
+// Without a processor for the rest of the program every wait is left to the
+// scheduler.
+func TestSpareProcessor(t *testing.T) {
+	for workers, want := range map[int]bool{runtime.GOMAXPROCS(0): false, 0: true} {
+		w := worker{group: &group{cfg: Config{Workers: workers}}}
+		if got := w.spare(); got != want {
+			t.Errorf("%d workers on %d processors: %v", workers, runtime.GOMAXPROCS(0), got)
+		}
+	}
+}
