@@ -143,7 +143,7 @@ func (d *detector) json(s string, cut bool, t *trace, under string) string {
 		for to < len(s) && number(s[to]) {
 			to++
 		}
-		out.put(s, from, to, `"`, text, `"`)
+		out.quoted(s, from, to, `"`, text)
 		at = to
 	}
 	if s = out.end(s); strings.Contains(s, `\u00`) {

@@ -148,7 +148,7 @@ func (j *jsonNames) value(out *splice, s string, at int, lv level, w *with, t *t
 		return end
 	}
 	quote := `\\\\\\\\\\\\\\\\`[:lv] + `"`
-	out.put(s, from, end, quote, w.hit(t, "", kind, v), quote)
+	out.quoted(s, from, end, quote, w.hit(t, "", kind, v))
 	return end
 }
 
@@ -200,8 +200,12 @@ func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
 		return at, end, kind, s[at:end]
 	}
 	end = at
-	for end < len(s) && !strings.ContainsRune(",}]\n\r\"\\", rune(s[end])) {
-		end++
+scalar:
+	for ; end < len(s); end++ {
+		switch s[end] {
+		case ',', '}', ']', '\n', '\r', '"', '\\':
+			break scalar
+		}
 	}
 	for end > at && s[end-1] <= ' ' {
 		end--

@@ -341,7 +341,7 @@ func (f *follower) one(states uint64, w *with) bool {
 		if kind == kindString && (v == "" || w.done(v)) || kind == "" {
 			return end > from
 		}
-		f.out.put(s, from, end, `"`, w.hit(f.trace, "", kind, v), `"`)
+		f.out.quoted(s, from, end, `"`, w.hit(f.trace, "", kind, v))
 		return true
 	}
 	switch c {

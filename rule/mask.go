@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/passiflow/passiflow/message"
 )
@@ -56,8 +57,8 @@ func (k *masks) half(m *message.Message, t *trace) {
 	if len(m.Body) > 0 && k.wantsBody() {
 		t.at(part + ".body")
 		was := view(m.Body)
-		if now := k.content(m, was, t); len(now) != len(was) || now != was {
-			m.Body = []byte(now)
+		if now := k.content(m, was, t); len(now) != len(was) || unsafe.StringData(now) != unsafe.StringData(was) {
+			m.Body = bytesOf(now)
 		}
 	}
 }
