@@ -143,3 +143,13 @@ func lot(x *message.Exchange) uint64 {
 	v = (v ^ v>>27) * 0x94d049bb133111eb
 	return (v ^ v>>31) >> 1
 }
+
+// Hide applies what masks of the rules, whatever their conditions say, and
+// drops nothing: for whoever shows a record that the rules would drop.
+func (s *Set) Hide(x *message.Exchange) {
+	for i := range s.steps {
+		if k := s.steps[i].masks; k != nil {
+			eachHalf(x, nil, k.half)
+		}
+	}
+}
