@@ -17,6 +17,7 @@ const patience = 100 * time.Millisecond
 // ahead, backtracks and is bounded by time.
 type pattern struct {
 	linear *regexp.Regexp
+	quick  *quick // nil: there is no quicker way
 	back   *regexp2.Regexp
 	groups int
 	names  map[string]int
@@ -27,6 +28,9 @@ type pattern struct {
 func compile(text string, whole bool) (*pattern, error) {
 	p, err := compileOne(text)
 	if err != nil || !whole {
+		if err == nil && p.linear != nil {
+			p.quick = newQuick(text)
+		}
 		return p, err
 	}
 	return compileOne(`\A(?:` + text + `)\z`)
@@ -60,7 +64,10 @@ func compileOne(text string) (*pattern, error) {
 // match tells whether the pattern occurs in s. The error says that it could not
 // be told in time.
 func (p *pattern) match(s string) (bool, error) {
-	if p.linear != nil {
+	switch {
+	case p.quick != nil:
+		return p.quick.next(s, 0) != nil, nil
+	case p.linear != nil:
 		return p.linear.MatchString(s), nil
 	}
 	return p.back.MatchString(s)
@@ -68,10 +75,33 @@ func (p *pattern) match(s string) (bool, error) {
 
 // replace replaces each occurrence of the pattern in s.
 func (p *pattern) replace(s string, to *template) (string, error) {
-	if p.linear != nil {
+	switch {
+	case p.quick != nil:
+		return p.replaceQuick(s, to), nil
+	case p.linear != nil:
 		return p.replaceLinear(s, to), nil
 	}
 	return p.replaceBack(s, to)
+}
+
+func (p *pattern) replaceQuick(s string, to *template) string {
+	var b []byte
+	from := 0
+	for {
+		at := p.quick.next(s, from)
+		if at == nil {
+			break
+		}
+		if b == nil {
+			b = make([]byte, 0, len(s)+64)
+		}
+		b = to.append(append(b, s[from:at[0]]...), s, at)
+		from = at[1]
+	}
+	if b == nil {
+		return s
+	}
+	return string(append(b, s[from:]...))
 }
 
 func (p *pattern) replaceLinear(s string, to *template) string {
@@ -79,22 +109,26 @@ func (p *pattern) replaceLinear(s string, to *template) string {
 	if all == nil {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
+	b := make([]byte, 0, len(s)+64)
 	from := 0
 	for _, at := range all {
-		b.WriteString(s[from:at[0]])
-		for _, t := range to.parts {
-			if t.group < 0 {
-				b.WriteString(t.text)
-			} else if i := at[2*t.group]; i >= 0 {
-				b.WriteString(s[i:at[2*t.group+1]])
-			}
-		}
+		b = to.append(append(b, s[from:at[0]]...), s, at)
 		from = at[1]
 	}
-	b.WriteString(s[from:])
-	return b.String()
+	return string(append(b, s[from:]...))
+}
+
+// append appends the text for a match in s, whose places and those of its
+// groups are at.
+func (t *template) append(dst []byte, s string, at []int) []byte {
+	for _, p := range t.parts {
+		if p.group < 0 {
+			dst = append(dst, p.text...)
+		} else if i := at[2*p.group]; i >= 0 {
+			dst = append(dst, s[i:at[2*p.group+1]]...)
+		}
+	}
+	return dst
 }
 
 func (p *pattern) replaceBack(s string, to *template) (string, error) {

@@ -3,12 +3,16 @@ package resurface_test
 import (
 	"bytes"
 	"compress/zlib"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -307,4 +311,57 @@ func TestDroppedIsLogged(t *testing.T) {
 	if got := log.String(); !strings.Contains(got, "stopped=1 unpaired=1") {
 		t.Error(got)
 	}
+}
+
+// What a receiver gets of a known exchange is what Resurface's own programs have
+// sent it, heads and all.
+func TestGoldenSubmission(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(os.Getenv("PASSIFLOW_SHARED"), "spec", "resurface-golden.txt"))
+	if err != nil {
+		t.Skip("PASSIFLOW_SHARED names no golden lines")
+	}
+	for _, c := range []struct{ name, rules string }{{"get debug", "include debug"}, {"get debug skip_compression", "include debug\nskip_compression"}} {
+		_, golden, ok := strings.Cut(string(data), "== "+c.name+"\n")
+		if !ok {
+			t.Fatal("no golden line")
+		}
+		head, rest, _ := strings.Cut(golden, "\n")
+		quoted, _, _ := strings.Cut(rest, "\n")
+		var line string
+		if err := json.Unmarshal([]byte(quoted), &line); err != nil {
+			t.Fatal(err)
+		}
+		fields := func(values ...string) (all []message.Field) {
+			for i := 0; i < len(values); i += 2 {
+				all = append(all, message.Field{Name: values[i], Value: values[i+1]})
+			}
+			return all
+		}
+		x := &message.Exchange{Protocol: "http", Flow: &flow.Flow{},
+			Request: &message.Message{Op: "GET", Target: "/json?a=1&b=x%20y&a=2", Start: 1700000000122e6,
+				Fields: fields("Host", "example.com:8080", "User-Agent", "curl/8", "Accept", "*/*", "Cookie", "SID=abc; theme=dark")},
+			Response: &message.Message{From: flow.Server, Status: "200", Start: 1700000000123e6, Body: []byte(`{"ok":true}`),
+				Fields: fields("Content-Type", "application/json", "Content-Length", "11")}}
+		r := newReceiver(t)
+		if err := r.open(t, rules(t, c.rules), nil).Write(t.Context(), []*message.Exchange{x}); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(sorted(t, line), sorted(t, r.bundles[0])); d != "" {
+			t.Error(d)
+		}
+		for _, name := range []string{"Content-Encoding", "Content-Type"} {
+			if got := r.heads[0].Get(name); got == "" == strings.Contains(head, name) || !strings.Contains(head, name+":["+got+"]") && got != "" {
+				t.Errorf("%s: %q, and not as in %s", name, got, head)
+			}
+		}
+	}
+}
+
+func sorted(t *testing.T, line string) (all [][2]string) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(line), &all); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortStableFunc(all, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return all
 }

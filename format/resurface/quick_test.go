@@ -1,0 +1,100 @@
+package resurface
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// find lists the matches of the quick way.
+func (q *quick) find(s string) (all [][]int) {
+	for from := 0; ; {
+		m := q.next(s, from)
+		if m == nil {
+			return all
+		}
+		all = append(all, m)
+		from = m[1]
+	}
+}
+
+// Which patterns have a quick way.
+func TestQuickShapes(t *testing.T) {
+	r, err := parse("r", standardRules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range r.byVerb[replace] {
+		if x.value.quick == nil {
+			t.Errorf("%s has none", x.value.linear)
+		}
+	}
+	for _, text := range []string{"a", "[0-9]", "[0-9]*", "[0-9]+?", "[0-9]{3}", "[0-9]{3,5}", "a+@b", "[a-z]+", "[^@]+@b", `\w+@.*x`, `\w+@\w+@`, `\w+@(?i)x@`, `\w+é`, `(\w)+@x`, `(\w+)@x`,
+		`\b\w+@x`, `[a-z@]+@x`, `\w+(?:@|#)x`, `[é]+`, `[\x00]+\x00a`, ""} {
+		_ = newQuick(text) // any may be slow
+	}
+	for _, text := range []string{"[0-9]*", "[0-9]+?", "[0-9]{3,5}", `\w+@.*x`, `\w+@\w+@`, `[a-z@]+@x`, `(\w+)@x`, "[é]+"} {
+		if newQuick(text) != nil {
+			t.Errorf("%s has one", text)
+		}
+	}
+}
+
+// FuzzQuick holds the quick way to the general one.
+func FuzzQuick(f *testing.F) {
+	patterns := []string{`[0-9.\-/]{9,}`, `[a-z]+`, `[0-9a-f]{2,}`, `[a-zA-Z0-9.!#$%&’*+\/=?^_{|}~-]+@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)`, `\w+=(\w+)(;)?`, `[^x@]+@\b`, `[a-cé-ü]{2,}#x$`}
+	for i, p := range patterns {
+		f.Add(uint8(i), "a 123456789 joe@example.com, a=b;c=d é@x 1.2.3.4.5.6.7 aaaaé#x\xff@")
+		if newQuick(p) == nil {
+			f.Fatalf("%s has no quick way", p)
+		}
+	}
+	f.Fuzz(func(t *testing.T, i uint8, s string) {
+		text := patterns[int(i)%len(patterns)]
+		want := regexp.MustCompile(text).FindAllStringSubmatchIndex(s, -1)
+		if d := cmp.Diff(want, newQuick(text).find(s)); d != "" {
+			t.Errorf("%s in %q: %s", text, s, d)
+		}
+	})
+}
+
+// Bodies made to keep a search busy take it no longer than others do.
+func TestQuickIsLinear(t *testing.T) {
+	r, err := parse("r", standardRules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, piece := range []string{"@", "a@", "a@b", "1", "1.", "aaaa", "12345678 ", "a@b.", "’"} {
+		s := strings.Repeat(piece, 1<<20/len(piece))
+		began := time.Now()
+		for _, x := range r.byVerb[replace] {
+			if _, err := x.value.replace(s, &x.text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(began); d > 3*time.Second {
+			t.Errorf("%q: %v", piece, d)
+		}
+	}
+}
+
+func BenchmarkBody(b *testing.B) {
+	for name, piece := range map[string]string{
+		"json": `{"id":4711,"name":"a cup of tea","price":12.5,"tags":["blue","large"]},`, "mail": `{"m":"joe@example.com"},`, "one word": "aaaaaaaaaaaaaaaaaaaaaaaaa",
+	} {
+		b.Run(name, func(b *testing.B) {
+			body := strings.Repeat(piece, 100<<10/len(piece))
+			e := open(b, "include standard")
+			x := exchange(b, lines("GET / HTTP/1.1", "Host: h"), lines("HTTP/1.1 200 OK", fmt.Sprint("Content-Length: ", len(body)))+body)
+			b.SetBytes(int64(len(body)))
+			var dst []byte
+			for b.Loop() {
+				dst = e.Append(dst[:0], x)
+			}
+		})
+	}
+}
