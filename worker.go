@@ -204,7 +204,7 @@ func (w *worker) open(f *flow.Flow) flow.Stream {
 	if w.core != nil {
 		s = w.core.Open(f)
 	}
-	if len(w.pieces) > 0 {
+	if len(w.pieces) > 0 && (w.cfg.Own == nil || !w.cfg.Own(f)) {
 		s = w.cut(f, s)
 	}
 	return s

@@ -49,11 +49,12 @@ type Option struct {
 // Bytes is a count of bytes, written as 64KiB or 1MiB.
 type Bytes int64
 
-// Opened is an open sink, by what it takes: one of Records and Frames is set.
+// Opened is an open sink, by what it takes: one of Records, Frames and Chunks is set.
 type Opened struct {
 	Records sink.Sink
 	Frames  sink.FrameSink
 	Packets format.Frames // with Frames: how the sink wants them encoded
+	Chunks  sink.ChunkSink
 	// Rules stand in place of those of the run where no others are asked for.
 	// nil: those of the run
 	Rules rule.Rule
@@ -82,6 +83,8 @@ func Sinks() []SinkKind {
 		{"har", "exchanges as an HTTP archive, for the tools of browsers", newHAR},
 		{"pcap", "packets of the conversations with a record that the rules keep, as pcapng", newPcap},
 		{"resurface", "records to a Resurface database, under its own logging rules", newResurface},
+		{"forward", "bytes of one side of each conversation to a target, as they were captured", newForward},
+		{"record", "bytes of conversations in the record format of a traffic mirror, as they were captured", newRecord},
 	}
 }
 

@@ -34,6 +34,22 @@ func (o *OneWay) Write(ctx context.Context, b []byte) (int, error) {
 	return WriteConn(ctx, o.conn, b)
 }
 
+// WriteTimeout is Write where the place may take nothing for at most the time
+// stall.
+func (o *OneWay) WriteTimeout(ctx context.Context, b []byte, stall time.Duration) (sent int, err error) {
+	const piece = 256 << 10 // what a stall is counted from
+	for len(b) > 0 {
+		_ = o.conn.SetWriteDeadline(time.Now().Add(stall))
+		n, err := WriteConn(ctx, o.conn, b[:min(len(b), piece)])
+		sent += n
+		if err != nil {
+			return sent, err
+		}
+		b = b[n:]
+	}
+	return sent, nil
+}
+
 // WriteConn writes b to conn until ctx ends.
 func WriteConn(ctx context.Context, conn net.Conn, b []byte) (int, error) {
 	if err := ctx.Err(); err != nil {

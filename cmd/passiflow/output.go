@@ -122,6 +122,14 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			f := sink.NewFrames(to.Frames, q)
 			o.all = append(o.all, &output{name: "packets to " + s.Name, queue: f})
 			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f)})
+		case to.Chunks != nil:
+			c := sink.NewChunks(to.Chunks, q)
+			o.all = append(o.all, &output{name: "bytes to " + s.Name, queue: c})
+			out := passiflow.Output{Unit: passiflow.UnitChunk, Chunks: c}
+			if x, ok := to.Chunks.(sink.Chooser); ok {
+				out.Wants = x.Wants
+			}
+			e.Outputs = append(e.Outputs, out)
 		default:
 			o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, q)
 		}
