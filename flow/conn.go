@@ -45,13 +45,14 @@ type half struct {
 
 	packets, payload, delivered, missing uint64
 
-	top     uint64 // highest end of a segment seen
-	told    bool   // the stream got a chunk of this side
-	foreign bool   // its packets were first captured through conn.alias
-	nsteps  uint8  // of steps
-	tail    *page  // the last of pages
-	held    int    // memory of pages
-	bytes   int    // data in pages
+	top     uint64  // highest end of a segment seen
+	told    bool    // the stream got a chunk of this side
+	foreign bool    // its packets were first captured through conn.alias
+	nsteps  uint8   // of steps
+	tail    *page   // the last of pages
+	held    int     // memory of pages
+	bytes   int     // data in pages
+	index   []*page // pages in their order, where there are many; else nil
 
 	first  uint64 // offset where delivered and missing begin
 	finAck uint64 // what the FIN acknowledged; none

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/passiflow/passiflow/packet"
 )
@@ -77,6 +78,9 @@ func (h *half) link(before, g *page) {
 	if g.next == nil {
 		h.tail = g
 	}
+	if h.index != nil {
+		h.index = slices.Insert(h.index, h.rank(g), g)
+	}
 }
 
 // unlink takes g, which follows before, from the side.
@@ -89,8 +93,64 @@ func (h *half) unlink(before, g *page) {
 	if h.tail == g {
 		h.tail = before
 	}
+	switch {
+	case h.index == nil:
+	case h.pages == nil:
+		h.index = nil
+	case before == nil:
+		h.index[0] = nil
+		h.index = h.index[1:]
+	default:
+		i := h.rank(g)
+		h.index = slices.Delete(h.index, i, i+1)
+	}
 	h.bytes -= len(g.data)
 	h.held -= g.size()
+}
+
+// indexFrom is from how much memory in pages on a side has an index. Only those
+// who send scattered bytes on purpose get there: without it, each of their
+// segments would be searched for along two thousand pages.
+const indexFrom = 64 * pageSize
+
+// seek returns the last page that ends at off or before, nil for none.
+func (h *half) seek(off uint64) *page {
+	if h.index == nil {
+		if h.held <= indexFrom {
+			return nil // whoever searches begins at the first
+		}
+		for g := h.pages; g != nil; g = g.next {
+			h.index = append(h.index, g)
+		}
+	}
+	i, j := 0, len(h.index)
+	for i < j {
+		if m := int(uint(i+j) / 2); h.index[m].end() <= off {
+			i = m + 1
+		} else {
+			j = m
+		}
+	}
+	if i == 0 {
+		return nil
+	}
+	return h.index[i-1]
+}
+
+// rank returns the place of g in the index: behind all pages before it.
+func (h *half) rank(g *page) int {
+	i, j := 0, len(h.index)
+	for i < j {
+		if m := int(uint(i+j) / 2); h.index[m].off < g.off {
+			i = m + 1
+		} else {
+			j = m
+		}
+	}
+	for i < len(h.index) && h.index[i] != g && h.index[i].off == g.off {
+		i++ // of those that a late SYN has moved to one place
+	}
+	return i
 }
 
 // early is a segment on its way into the pages of a side.
@@ -120,6 +180,8 @@ func (t *Table) insert(h *half, s early) (duplicate int) {
 	var before *page
 	if h.tail != nil && s.off >= h.tail.end() {
 		before = h.tail // most come behind all others
+	} else {
+		before = h.seek(s.off)
 	}
 	for s.off < s.stop {
 		g := h.pages
