@@ -81,6 +81,7 @@ func Sinks() []SinkKind {
 		{"file", "records in a file", newFile},
 		{"webhook", "records by HTTP", newWebhook},
 		{"har", "exchanges as an HTTP archive, for the tools of browsers", newHAR},
+		{"otlp", "exchanges as spans to an OpenTelemetry collector", newOTLP},
 		{"pcap", "packets of the conversations with a record that the rules keep, as pcapng", newPcap},
 		{"resurface", "records to a Resurface database, under its own logging rules", newResurface},
 		{"forward", "bytes of one side of each conversation to a target, as they were captured", newForward},

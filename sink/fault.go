@@ -14,6 +14,13 @@ func Broken(err error) error { return mark(err, fault{broken: true}) }
 // is about the one behind them. It is nil for nil.
 func Partial(n int, err error) error { return mark(err, fault{partial: true, delivered: n}) }
 
+// PartlyRefused says that of a batch only so many records were delivered, and
+// that all others would meet err again; which ones they are is not known. It is
+// nil for nil.
+func PartlyRefused(delivered int, err error) error {
+	return mark(err, fault{permanent: true, delivered: delivered})
+}
+
 // IsPermanent tells whether err, or an error it wraps, was marked by Permanent.
 func IsPermanent(err error) bool {
 	return marked(err, func(f fault) bool { return f.permanent })

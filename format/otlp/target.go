@@ -1,0 +1,69 @@
+package otlp
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/passiflow/passiflow/message"
+)
+
+// methodOf returns the method under the name that the conventions allow, and
+// whether it is one of those that they list.
+func methodOf(m *message.Message) (string, bool) {
+	if m != nil {
+		switch m.Op {
+		case "GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE":
+			return m.Op, true
+		}
+	}
+	return "_OTHER", false
+}
+
+// target is what a request is for. What is not known is empty.
+type target struct {
+	scheme, host string
+	port         uint16
+	path, query  string
+}
+
+// parseTarget reads the request target in its four forms (RFC 9112 section 3.2)
+// and the Host header.
+func parseTarget(m *message.Message) target {
+	t := target{scheme: "http"}
+	authority, _ := m.Get("Host")
+	rest := m.Target
+	switch {
+	case m.Op == "CONNECT":
+		authority, rest = rest, ""
+	case strings.HasPrefix(rest, "/"):
+	default:
+		scheme, after, ok := strings.Cut(rest, "://")
+		if !ok || scheme != "http" && scheme != "https" {
+			rest = "" // "*", or nothing that is known
+			break
+		}
+		t.scheme = scheme
+		at := strings.IndexAny(after, "/?")
+		if at < 0 {
+			authority, rest = after, "/"
+		} else if authority, rest = after[:at], after[at:]; rest[0] == '?' {
+			rest = "/" + rest
+		}
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	t.path, t.query, _ = strings.Cut(rest, "?")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		authority = authority[at+1:] // a password has no place in an attribute
+	}
+	host, port, err := net.SplitHostPort(authority)
+	if err != nil {
+		t.host = strings.Trim(authority, "[]")
+		return t
+	}
+	t.host = host
+	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+		t.port = uint16(n)
+	}
+	return t
+}
