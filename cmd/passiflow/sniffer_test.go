@@ -10,14 +10,18 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/passiflow/passiflow/internal/config"
+	"github.com/passiflow/passiflow/packet/packettest"
 )
 
 func TestChooseProfile(t *testing.T) {
@@ -301,5 +305,44 @@ func TestSnifferRefusesHTTP(t *testing.T) {
 	p := start(t, "allow_http_url", "--input-raw", write(t, "shop"), "--output-resurface", url)
 	if code := p.end(); code != exitUsage {
 		t.Errorf("exit code %d\n%s", code, p.words.String())
+	}
+}
+
+// Mirrored traffic by variables alone: only what came with the network id that
+// was asked for is submitted.
+func TestSnifferListens(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals on Windows")
+	}
+	url, lines := receive(t)
+	port := freePort(t)
+	t.Setenv("USAGE_LOGGERS_URL", url)
+	t.Setenv("USAGE_LOGGERS_RULES", "include debug")
+	t.Setenv("SNIFFER_ENGINE", "mirror")
+	t.Setenv("SNIFFER_MIRROR_VXLANPORT", port)
+	t.Setenv("SNIFFER_MIRROR_VNIS", "42")
+	p := start(t, "message=listening")
+	conn, err := net.Dial("udp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, vni := range []uint32{42, 43} {
+		for _, f := range frames(t) {
+			if _, err := conn.Write(packettest.VXLAN(vni, packettest.Raw(f)).Bytes); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	time.Sleep(300 * time.Millisecond)
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	// What waits for its bundle is sent all the same.
+	if code := p.end(); code != exitOK {
+		t.Errorf("exit code %d\n%s", code, p.words.String())
+	}
+	if got := lines(); strings.Count(got, "\n") != 3 || !strings.Contains(got, `["request_url","http://`) {
+		t.Errorf("sent\n%s\nsaid\n%s", got, p.words.String())
 	}
 }
