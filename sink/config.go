@@ -160,6 +160,15 @@ func (c QueueConfig) filled() QueueConfig {
 		c.Retry.Failures = d.Retry.Failures
 	}
 	c.Retry.Probe = max(c.Retry.Probe, 1)
+	if c.Spool.Bytes == 0 {
+		c.Spool.Bytes = d.Spool.Bytes
+	}
+	if c.Spool.Segment == 0 {
+		c.Spool.Segment = d.Spool.Segment
+	}
+	if c.Spool.Sync == 0 {
+		c.Spool.Sync = d.Spool.Sync
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

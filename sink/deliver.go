@@ -3,22 +3,20 @@ package sink
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
 // load is what the delivering goroutine has taken and not yet settled: next is
-// the first of it, and up to limit they are one batch, the sink's for now. It is
-// guarded by the queue's lock but for the values before limit, which only that
-// goroutine changes.
+// the first of it, and up to limit they are one batch, the sink's for now. The
+// queue's lock guards it; next and limit are moved by that goroutine alone, and
+// what is behind limit may be taken away from it.
 type load[T any] struct {
 	values  []T
 	entries []entry
+	spots   []spot // where they stand in the spool; nil: nowhere, all of them
 	next    int
 	limit   int
 }
-
-func (l *load[T]) empty() bool { return l.next == len(l.values) }
 
 // run is the goroutine of a queue.
 func (q *Queue[T]) run(ctx context.Context) {
@@ -29,9 +27,12 @@ func (q *Queue[T]) run(ctx context.Context) {
 	q.mu.Lock()
 	for q.fetch() {
 		q.mu.Unlock()
-		q.deliver(ctx, timer)
+		more := q.deliver(ctx, timer)
 		q.mu.Lock()
-		if q.config.Linger == 0 || q.over() || q.full() {
+		if !more {
+			break
+		}
+		if q.config.Linger == 0 || q.over() || q.full() || q.keeper != nil && q.keeper.unread > 0 {
 			continue
 		}
 		q.state = lingers
@@ -51,6 +52,9 @@ func (q *Queue[T]) run(ctx context.Context) {
 	}
 	failed := q.err != nil
 	q.mu.Unlock()
+	if q.keeper != nil {
+		q.keeper.stopReading()
+	}
 	// The sink is closed even where it has failed: it may hold a file.
 	if err := q.to.Close(ctx); err != nil && !failed {
 		q.fail(fmt.Errorf("close: %w", err))
@@ -58,59 +62,70 @@ func (q *Queue[T]) run(ctx context.Context) {
 }
 
 // fetch waits for something to deliver and makes it the load. It reports false
-// when there will be no more. The lock is held.
+// when there will be no more. The lock is held, and given up meanwhile.
 func (q *Queue[T]) fetch() bool {
-	for len(q.held) == 0 {
-		if q.over() {
+	for {
+		k := q.keeper
+		switch {
+		case k != nil && k.unread > 0:
+			if q.fetchSpooled() {
+				return true
+			}
+		case k != nil && k.busy:
+			k.moved.Wait()
+		case len(q.held) > 0:
+			l := &q.load
+			l.values, q.held = q.held, l.values[:0]
+			l.entries, q.entries = q.entries, l.entries[:0]
+			l.spots, l.next, l.limit = nil, 0, 0
+			return true
+		case q.over():
 			return false
+		default:
+			if k != nil {
+				k.stopReading()
+			}
+			q.state = idle
+			q.mu.Unlock()
+			<-q.wake
+			q.mu.Lock()
 		}
-		q.state = idle
-		q.mu.Unlock()
-		<-q.wake
-		q.mu.Lock()
 	}
-	l := &q.load
-	l.values, q.held = q.held, l.values[:0]
-	l.entries, q.entries = q.entries, l.entries[:0]
-	l.next, l.limit = 0, 0
-	return true
 }
 
-// deliver settles the load, in batches of about the size configured.
-func (q *Queue[T]) deliver(ctx context.Context, timer *time.Timer) {
-	stake := 0 // up to here the load was tried, as one batch
-	for !q.load.empty() {
-		if ctx.Err() != nil { // Close has run out of time
-			q.settle(len(q.load.values)-q.load.next, Undelivered)
-			return
-		}
+// deliver settles the load, in batches of about the size configured. It reports
+// false when delivery has come to its end; what is then left of the load the
+// spool has or gets.
+func (q *Queue[T]) deliver(ctx context.Context, timer *time.Timer) (more bool) {
+	l := &q.load
+	stake := 0 // up to here the load is tried as one batch
+	for {
+		why := Undelivered // Close has run out of time
 		if q.Err() != nil {
-			q.settle(len(q.load.values)-q.load.next, Failed)
-			return
+			why = Failed
+		}
+		if ctx.Err() != nil || why == Failed {
+			if q.keeper != nil {
+				return false
+			}
+			q.settle(len(l.values)-l.next, why)
+			return true // the others go the same way
 		}
 		if n := q.expired(); n > 0 {
 			q.settle(n, Expired)
 			continue
 		}
-		if stake <= q.load.next {
-			stake = q.batch(q.config.Records)
-			q.pace.fresh()
+		batch := q.batch(&stake)
+		if len(batch) == 0 {
+			return true
 		}
-		limit := stake
-		if q.pace.open() {
-			limit = min(stake, q.batch(q.config.Retry.Probe))
-		}
-		q.mu.Lock()
-		q.load.limit = limit
-		q.mu.Unlock()
-		size := limit - q.load.next
-		err := q.to.Write(ctx, q.load.values[q.load.next:limit])
+		err := q.to.Write(ctx, batch)
 		if err == nil {
-			q.settle(size, written)
+			q.settle(len(batch), written)
 			q.took()
 			continue
 		}
-		n := min(max(Delivered(err), 0), size)
+		n := min(max(Delivered(err), 0), len(batch))
 		if n > 0 {
 			q.settle(n, written)
 			q.took()
@@ -118,42 +133,52 @@ func (q *Queue[T]) deliver(ctx context.Context, timer *time.Timer) {
 		switch {
 		case IsBroken(err):
 			q.fail(err)
-		case ctx.Err() != nil || n == size:
+		case ctx.Err() != nil || n == len(batch):
 		case IsPermanent(err):
-			n = size - n
+			n = len(batch) - n
 			if IsPartial(err) {
 				n = 1
 			}
 			q.settle(n, Refused)
 			q.took()
 			q.config.Log.Debug("the sink refused records", "records", n, "error", err)
-		default:
-			q.again(ctx, timer, err, stake)
+		case !q.again(ctx, timer, err, stake):
+			return false
 		}
 	}
 }
 
 // again deals with a failure that may pass: it waits, or gives up what has been
-// tried often enough.
-func (q *Queue[T]) again(ctx context.Context, timer *time.Timer, err error, stake int) {
+// tried often enough. It reports false when the queue is closing and the spool
+// may keep what is left.
+func (q *Queue[T]) again(ctx context.Context, timer *time.Timer, err error, stake int) (more bool) {
 	again := q.pace.failed()
 	if q.pace.failures == q.config.Retry.Failures {
 		q.circuit(Open)
-		q.config.Log.Warn("the sink fails: trying again with a small batch now and then", "failures", q.pace.failures, "error", err)
+		q.config.Log.Warn("the sink fails: it gets a small batch now and then until it takes one", "failures", q.pace.failures, "error", err)
 	}
+	q.mu.Lock()
 	if !again {
-		n := stake - q.load.next
+		// What is given up is the sink's until it is settled.
+		q.load.limit = min(stake, len(q.load.values))
+		n := q.load.limit - q.load.next
+		q.mu.Unlock()
 		if IsPartial(err) && q.pace.gaveUp() {
 			n = 1
 		}
 		q.settle(n, GaveUp)
 		q.config.Log.Warn("records dropped: the attempts allowed are used up", "records", n, "error", err)
-		return
+		return true
 	}
-	q.mu.Lock()
 	q.stats.Retries++
+	q.hurry()
+	leave := q.closed && q.keeper != nil
 	q.mu.Unlock()
+	if leave {
+		return false
+	}
 	q.sleep(ctx, timer, q.pace.wait(RetryAfter(err)))
+	return true
 }
 
 // closingWait is the longest wait between attempts once the queue is closing:
@@ -181,7 +206,7 @@ func (q *Queue[T]) sleep(ctx context.Context, timer *time.Timer, d time.Duration
 func (q *Queue[T]) took() {
 	if q.pace.open() {
 		q.circuit(Closed)
-		q.config.Log.Info("the sink takes records again", slog.Int("failures", q.pace.failures))
+		q.config.Log.Info("the sink takes records again", "failures", q.pace.failures)
 	}
 	q.pace.took()
 }
@@ -195,9 +220,25 @@ func (q *Queue[T]) circuit(c Circuit) {
 	}
 }
 
-// batch returns where a batch of at most n records ends that begins with the
-// next of the load.
-func (q *Queue[T]) batch(n int) int {
+// batch returns what the sink gets next; nothing at the end of the load.
+func (q *Queue[T]) batch(stake *int) []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := &q.load
+	if *stake = min(*stake, len(l.values)); *stake <= l.next {
+		*stake = q.reach(q.config.Records)
+		q.pace.fresh()
+	}
+	l.limit = *stake
+	if q.pace.open() {
+		l.limit = min(l.limit, q.reach(q.config.Retry.Probe))
+	}
+	return l.values[l.next:l.limit]
+}
+
+// reach returns where a batch of at most n values ends that begins with the next
+// of the load.
+func (q *Queue[T]) reach(n int) int {
 	l := &q.load
 	var bytes int64
 	end := l.next
@@ -208,20 +249,21 @@ func (q *Queue[T]) batch(n int) int {
 	return end
 }
 
-// expired returns how many of the load are too old, from the next on.
+// expired makes those from the next on a batch that are too old, and returns how
+// many there are.
 func (q *Queue[T]) expired() int {
 	if q.config.Retry.Age == 0 {
 		return 0
 	}
 	oldest := time.Now().Add(-q.config.Retry.Age).UnixNano()
-	n := 0
-	for _, m := range q.load.entries[q.load.next:] {
-		if m.at == 0 || m.at >= oldest {
-			break
-		}
-		n++
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := &q.load
+	l.limit = l.next
+	for l.limit < len(l.values) && l.entries[l.limit].at != 0 && l.entries[l.limit].at < oldest {
+		l.limit++
 	}
-	return n
+	return l.limit - l.next
 }
 
 // written stands in place of a Reason for what was delivered.
@@ -229,27 +271,59 @@ const written = Reasons
 
 // settle ends the next n of the load.
 func (q *Queue[T]) settle(n int, why Reason) {
-	l := &q.load
-	done := l.values[l.next : l.next+n]
-	var size Count
-	for i, v := range done {
-		size.add(l.entries[l.next+i].Count)
-		q.release(v)
-	}
-	clear(done) // the records are the sink's no longer
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	k, l := q.keeper, &q.load
+	for k != nil && k.writing {
+		k.moved.Wait()
+	}
+	var all Count
+	var last spot
+	swept := false
+	for i := l.next; i < l.next+n; i++ {
+		size := l.entries[i].Count
+		all.add(size)
+		q.release(l.values[i])
+		switch {
+		case l.spots == nil:
+			q.stats.Depth.take(size)
+			if k != nil {
+				k.gone++
+			}
+		case l.spots[i].segment == 0:
+			q.stats.Depth.take(size)
+		default:
+			last = l.spots[i]
+			q.stats.Spooled.take(size)
+			if g := k.find(last.segment); g != nil {
+				g.values--
+				g.left.take(size)
+				swept = swept || g.values == 0
+			}
+		}
+	}
+	clear(l.values[l.next : l.next+n]) // the records are the sink's no longer
 	l.next += n
-	q.stats.Depth.take(size)
 	if why == written {
-		q.stats.Written.add(size)
+		q.stats.Written.add(all)
 		q.stats.Writes++
 	} else {
-		q.stats.Dropped[why].add(size)
+		q.stats.Dropped[why].add(all)
 	}
 	// Who waits is woken once for many deliveries, not for each.
 	if q.stats.Depth.Bytes <= q.config.Bytes/2 {
 		q.room.Broadcast()
+	}
+	q.mu.Unlock()
+	if last.segment == 0 {
+		return
+	}
+	if err := k.settleTo(last); err != nil {
+		q.mu.Lock()
+		k.stats.Errors++
+		q.mu.Unlock()
+	}
+	if swept {
+		k.wake()
 	}
 }
 

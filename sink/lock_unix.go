@@ -19,11 +19,3 @@ func LockFile(f *os.File) error {
 	}
 	return nil // a file system without locks is no reason not to write
 }
-
-// SyncDirectory makes new names in dir durable, where the system can do that.
-func SyncDirectory(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		d.Close()
-	}
-}

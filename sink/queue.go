@@ -33,6 +33,7 @@ type Queue[T any] struct {
 	load    load[T]    // taken by the delivering goroutine
 	state   state
 	closed  bool
+	keeper  *keeper[T] // nil: no spool
 	err     error
 	stats   Stats
 
@@ -63,14 +64,40 @@ const (
 // Close. The queue owns to and closes it. Release, where it is not nil, is
 // called with each value that is delivered or dropped, by any goroutine.
 func NewQueue[T any](to Writer[T], c QueueConfig, weigh Weight[T], release func(T)) *Queue[T] {
+	return newQueue(to, c.filled(), weigh, release, nil, nil)
+}
+
+// OpenQueue returns a queue before to that has a spool where c names a directory
+// for it, and delivers first what an earlier run has left there. It starts the
+// queue's goroutines, which end with Close. The queue owns to, unless there is an
+// error.
+func OpenQueue[T any](to Writer[T], c QueueConfig, weigh Weight[T], codec Codec[T]) (*Queue[T], error) {
+	c = c.filled()
+	if c.Spool.Directory == "" {
+		return newQueue(to, c, weigh, nil, nil, nil), nil
+	}
+	known := func(value []byte) error {
+		_, err := codec.Decode(value)
+		return err
+	}
+	s, err := openSpool(c.Spool, c.Log, known)
+	if err != nil {
+		return nil, err
+	}
+	return newQueue(to, c, weigh, nil, s, codec), nil
+}
+
+func newQueue[T any](to Writer[T], c QueueConfig, weigh Weight[T], release func(T), s *spool, codec Codec[T]) *Queue[T] {
 	if release == nil {
 		release = func(T) {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c = c.filled()
 	q := &Queue[T]{to: to, weigh: weigh, release: release, config: c, cancel: cancel, pace: newPace(c.Retry),
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), failed: make(chan struct{}), done: make(chan struct{})}
 	q.room = sync.NewCond(&q.mu)
+	if s != nil {
+		q.startKeeper(s, codec)
+	}
 	go q.run(ctx)
 	return q
 }
@@ -86,6 +113,7 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 		now = time.Now().UnixNano()
 	}
 	q.mu.Lock()
+	added := 0
 	for _, v := range batch {
 		records, bytes := q.weigh(v)
 		size := Count{records, bytes}
@@ -97,11 +125,13 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 			}
 		}
 		full := Full
-		if q.config.Policy == Wait {
+		if q.err != nil {
+			full = Failed
+		} else if q.config.Policy == Wait {
 			full = Undelivered // it would have waited on
 		}
 		switch {
-		case q.err != nil:
+		case q.err != nil && q.keeper == nil: // else the next run may deliver it
 			q.drop(Failed, v, size)
 		case q.closed:
 			q.drop(Undelivered, v, size)
@@ -112,8 +142,10 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 			q.entries = append(q.entries, entry{size, now})
 			q.stats.Depth.add(size)
 			q.stats.Peak = max(q.stats.Peak, q.stats.Depth.Bytes)
+			added++
 		}
 	}
+	q.noteHeld(added)
 	q.signal()
 	q.mu.Unlock()
 }
@@ -172,17 +204,26 @@ func (q *Queue[T]) Err() error {
 func (q *Queue[T]) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.stats
+	s := q.stats
+	if q.keeper != nil {
+		s.Spool = q.keeper.stats
+	}
+	return s
 }
 
-// patience is how long Close waits, when its time is over, for a sink to notice.
-const patience = 200 * time.Millisecond
+// How long Close waits, when its time is over: for a sink to notice, and for the
+// disk to take what is left.
+const (
+	patience      = 200 * time.Millisecond
+	spoolPatience = 5 * time.Second
+)
 
-// Close delivers what is held and closes the sink. When ctx ends first, what is
-// left is dropped and counted as Undelivered, and the error says so; a sink
-// that is stuck in the operating system is left behind, and what it holds stays
-// in Depth. The error that ended delivery earlier is returned, too. Close may be
-// called again, and then waits again.
+// Close delivers what is held and closes the sink. When ctx ends first, or the
+// sink fails, what is left stays in the spool; without one it is dropped and
+// counted as Undelivered, and the error says so. A sink that is stuck in the
+// operating system is left behind, and what it holds stays in Depth. The error
+// that ended delivery earlier is returned, too. Close may be called again, and
+// then waits again.
 func (q *Queue[T]) Close(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.closed {
@@ -192,23 +233,71 @@ func (q *Queue[T]) Close(ctx context.Context) error {
 	q.signal()
 	q.room.Broadcast()
 	q.mu.Unlock()
+	var late error
 	select {
 	case <-q.done:
-		return q.Err()
 	case <-ctx.Done():
+		late = ctx.Err()
+		q.cancel()
+		expires(q.done, patience)
 	}
-	q.cancel()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-q.done:
-	case <-timer.C:
-	}
+	lost := q.closeKeeper()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	err := q.err
-	if left := q.stats.Dropped[Undelivered].Records + q.stats.Depth.Records; left > 0 {
-		err = errors.Join(err, fmt.Errorf("close: %d records not delivered in time: %w", left, ctx.Err()))
+	if left := q.stats.Dropped[Undelivered].Records + q.stats.Depth.Records; left > 0 && late != nil {
+		err = errors.Join(err, fmt.Errorf("close: %d records not delivered in time: %w", left, late))
+	} else if lost > 0 {
+		err = errors.Join(err, fmt.Errorf("close: %d records neither delivered nor written to the spool: see what was logged of it", lost))
 	}
 	return err
+}
+
+// closeKeeper has all that is in memory written to the spool, and drops what the
+// disk does not take; it returns how many records these are.
+func (q *Queue[T]) closeKeeper() (lost int64) {
+	k := q.keeper
+	if k == nil {
+		return 0
+	}
+	q.mu.Lock()
+	k.final = true
+	q.mu.Unlock()
+	k.wake()
+	expires(k.kept, spoolPatience)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, v := range q.held {
+		q.stats.Depth.take(q.entries[i].Count)
+		q.drop(Undelivered, v, q.entries[i].Count)
+		lost += q.entries[i].Records
+	}
+	q.held, q.entries = nil, nil
+	select {
+	case <-q.done: // what is left of the load is nobody's
+		l := &q.load
+		for i := l.next; i < len(l.values); i++ {
+			if l.spots == nil || l.spots[i].segment == 0 {
+				q.stats.Depth.take(l.entries[i].Count)
+				q.drop(Undelivered, l.values[i], l.entries[i].Count)
+				lost += l.entries[i].Records
+			}
+		}
+		*l = load[T]{}
+	default:
+	}
+	if n := q.stats.Spooled.Records; n > 0 {
+		q.config.Log.Info("records stay in the spool for the next run", "records", n, "directory", k.config.Directory)
+	}
+	return lost
+}
+
+// expires waits for done, but not for longer than d.
+func expires(done <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }

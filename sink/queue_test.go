@@ -50,7 +50,7 @@ func (p *place) Close(context.Context) error { p.closed = true; return nil }
 
 func ten(int) (int64, int64) { return 1, 10 }
 
-func adds(t *testing.T, s sink.Stats) {
+func adds(t testing.TB, s sink.Stats) {
 	t.Helper()
 	lost := s.Lost()
 	in, out := s.Pushed.Records+s.Recovered.Records, s.Written.Records+lost.Records+s.Spooled.Records+s.Depth.Records

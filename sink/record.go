@@ -10,6 +10,12 @@ func NewRecords(to Sink, c QueueConfig) *Records {
 	return NewQueue[*message.Exchange](to, c, WeighExchange, nil)
 }
 
+// OpenRecords returns a queue before to, with a spool where c names a directory
+// for it. What is in the spool is what was pushed: records after the rules.
+func OpenRecords(to Sink, c QueueConfig) (*Records, error) {
+	return OpenQueue[*message.Exchange](to, c, WeighExchange, message.ExchangeCodec{})
+}
+
 // Sizes in memory, about: what an allocator rounds up to is in them.
 const (
 	exchangeBytes = 128

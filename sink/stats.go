@@ -24,7 +24,8 @@ type SpoolStats struct {
 	Bytes    int64 // on the disk now
 	Segments int64 // files now
 	Errors   int64 // writes and syncs that failed; what they were about stays in memory and is tried again
-	Torn     int64 // bytes cut off or skipped at opening: what was being written when an earlier run was killed, or decay
+	Torn     int64 // bytes cut off at opening: what was being written when an earlier run was killed
+	Decayed  int64 // records skipped at opening: their checksum is wrong
 }
 
 // Circuit says how the queue stands to its sink.
