@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/sink"
 )
 
 // Options are what the original cannot do. Their zero values are what it does.
@@ -24,6 +25,28 @@ type Options struct {
 	// DrainTimeout, with DrainResponses, is how long the target has for its last
 	// answer. Default 5 s.
 	DrainTimeout time.Duration
+	// Workers lets so many goroutines call the hooks and write, each for one
+	// direction of one conversation at a time, in its order. What they have not
+	// done yet waits, up to QueueBytes; so the capture does not wait for the
+	// target. Default 0: it is all done in Start, one after the other.
+	Workers int
+	// QueueBytes, with Workers, bounds what waits. A direction of a conversation
+	// whose next bytes find no room is shed: it ends there, and is counted.
+	// Default 32 MiB.
+	QueueBytes int64
+	// WaitForRoom, with Workers, waits for room and sheds nothing: for sources
+	// that can wait, such as a file.
+	WaitForRoom bool
+	// RetryTarget tries again to reach a target that cannot be reached, between
+	// half a second and half a minute later, and keeps what is for it within
+	// QueueBytes. A connection that breaks ends what is sent of its direction of
+	// its conversation, and nothing else. Default false: both end Start. It needs
+	// Workers, and makes them 64 where there are none.
+	RetryTarget bool
+	// CloseTimeout is how long, when the context has ended, delivering what is held
+	// may take. When the source has ended it may take as long as the context lasts.
+	// Default 10 s.
+	CloseTimeout time.Duration
 	// ParallelWrites calls Writer and WriteFunc without a lock: they can be used
 	// by several goroutines at once. That is of use with Workers, or several calls
 	// of Start.
@@ -45,6 +68,15 @@ func (o *Options) setDefaults() {
 	}
 	if o.DrainTimeout <= 0 {
 		o.DrainTimeout = 5 * time.Second
+	}
+	if o.QueueBytes <= 0 {
+		o.QueueBytes = 32 << 20
+	}
+	if o.CloseTimeout <= 0 {
+		o.CloseTimeout = 10 * time.Second
+	}
+	if o.RetryTarget && o.Workers <= 0 {
+		o.Workers = 64
 	}
 	if o.Flow.MaxFlows == 0 {
 		ports := o.Flow.Ports
@@ -79,6 +111,12 @@ type Stats struct {
 	Answered    uint64 // bytes it answered that were read and thrown away
 	Records     uint64 // written
 	Recorded    uint64 // bytes of them
+	Cut         uint64 // connections that broke, with RetryTarget
+
+	// With Workers:
+	Waiting int64            // bytes that wait now, as they are in memory
+	Dropped int64            // chunks that were not delivered: of streams that were shed, or at the end
+	Streams sink.StreamStats // directions of conversations
 
 	Flow flow.Stats
 }
@@ -98,5 +136,9 @@ func (s *Stats) add(o *Stats) {
 	s.Answered += o.Answered
 	s.Records += o.Records
 	s.Recorded += o.Recorded
+	s.Cut += o.Cut
+	s.Waiting += o.Waiting
+	s.Dropped += o.Dropped
+	s.Streams.Add(&o.Streams)
 	s.Flow.Add(&o.Flow)
 }

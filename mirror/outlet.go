@@ -2,93 +2,164 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
 
+	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/format/record"
+	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/sink"
 )
 
 // outlet is where the chunks of one side of a conversation go. It is used by one
 // goroutine at a time.
 type outlet struct {
+	side      flow.Side
 	from, to  string // host:port
 	direction TrafficDirection
 	conn      net.Conn // nil: nothing was sent yet
 	oneWay    *sink.OneWay
+	cut       bool // the connection broke; no more is sent
+
+	// Of a chunk whose delivery is to be tried again:
+	chunk *message.Chunk
+	data  []byte // to be sent
 }
 
-// deliver gives chunk to the hooks and does what they say. An error ends the
-// session; nothing is delivered after it.
-func (s *session) deliver(o *outlet, chunk *ObservedTrafficChunk) {
-	if s.ended.Load() {
-		return
-	}
-	c := &s.m.config
-	if chunk.Lost > 0 {
-		s.sent.gaps.Add(1)
-		s.sent.lost.Add(chunk.Lost)
-		if c.Options.GapHook != nil {
-			if err := c.Options.GapHook(s.ctx, &ObservedTrafficGap{From: chunk.From, To: chunk.To, Direction: chunk.Direction, SeenAt: chunk.SeenAt, Lost: chunk.Lost}); err != nil {
-				s.fail(err)
-				return
-			}
+// outlet makes that of one side of f and tells whether it is looked at.
+func (s *session) outlet(f *flow.Flow, side flow.Side) (o *outlet, wanted bool) {
+	c := message.Chunk{Flow: f, From: side}
+	src, dst := c.Src(), c.Dst()
+	o = &outlet{side: side, from: src.String(), to: dst.String()}
+	o.direction, wanted = direct(src.Port(), dst.Port(), s.m.config.ObservedPort)
+	return o, wanted
+}
+
+// deliver gives c to the hooks and does what they say. An error ends the
+// session, unless it is errAgain: then c was recorded, and is to be sent by
+// another call.
+func (s *session) deliver(ctx context.Context, o *outlet, c *message.Chunk) error {
+	if o.chunk == c {
+		if err := s.send(ctx, o, o.data); err != nil {
+			return err
 		}
+		o.chunk, o.data = nil, nil
+		return nil
 	}
-	if len(chunk.Data) == 0 {
-		return
+	chunk := &ObservedTrafficChunk{Data: c.Data, From: o.from, To: o.to, Direction: o.direction, Type: TCPType,
+		SeenAt: c.Time.Time(), Lost: c.Lost, MidStream: c.Mid}
+	if err := s.tellGap(chunk); err != nil || len(chunk.Data) == 0 {
+		return err
 	}
 	s.sent.chunks.Add(1)
 	s.sent.chunkBytes.Add(uint64(len(chunk.Data)))
-	if err := s.forward(o, chunk); err != nil {
-		s.fail(err)
-		return
+	data, err := s.toForward(chunk)
+	if err != nil {
+		return err
+	}
+	again := s.send(ctx, o, data)
+	if again != nil && !errors.Is(again, errAgain) {
+		return again
 	}
 	if err := s.record(chunk); err != nil {
-		s.fail(err)
+		return err
 	}
+	if again != nil {
+		o.chunk, o.data = c, data
+	}
+	return again
 }
 
-// forward sends what ForwardHook keeps of chunk to the target.
-func (s *session) forward(o *outlet, chunk *ObservedTrafficChunk) error {
-	c := &s.m.config
-	if c.TargetAddr == "" {
+// tellGap tells of the bytes missing before chunk.
+func (s *session) tellGap(chunk *ObservedTrafficChunk) error {
+	if chunk.Lost == 0 {
 		return nil
 	}
-	data, keep, err := c.ForwardHook.Handle(s.ctx, chunk)
-	if err != nil || !keep || len(data) == 0 {
-		return err
+	s.sent.gaps.Add(1)
+	s.sent.lost.Add(chunk.Lost)
+	hook := s.m.config.Options.GapHook
+	if hook == nil {
+		return nil
 	}
-	if err := s.connect(o); err != nil {
-		return err
-	}
-	return s.send(o, data)
+	return hook(s.ctx, &ObservedTrafficGap{From: chunk.From, To: chunk.To, Direction: chunk.Direction, SeenAt: chunk.SeenAt, Lost: chunk.Lost})
 }
 
+// toForward returns what ForwardHook keeps of chunk.
+func (s *session) toForward(chunk *ObservedTrafficChunk) ([]byte, error) {
+	c := &s.m.config
+	if c.TargetAddr == "" {
+		return nil, nil
+	}
+	data, keep, err := c.ForwardHook.Handle(s.ctx, chunk)
+	if err != nil || !keep {
+		return nil, err
+	}
+	return data, nil
+}
+
+// errAgain marks an error of the target that may pass.
+var errAgain = errors.New("trying again")
+
+// send sends data to the target.
+func (s *session) send(ctx context.Context, o *outlet, data []byte) error {
+	if len(data) == 0 || o.cut {
+		return nil
+	}
+	retry := s.m.config.Options.RetryTarget
+	if err := s.connect(ctx, o); err != nil {
+		if retry {
+			return fmt.Errorf("%w: %w", errAgain, err)
+		}
+		return err
+	}
+	n, err := sink.WriteConn(ctx, o.conn, data)
+	s.sent.forwarded.Add(uint64(n))
+	switch {
+	case err == nil:
+	case retry && ctx.Err() == nil:
+		// Nobody knows how much of it has arrived.
+		s.sent.cut.Add(1)
+		s.finish(o)
+		o.cut = true
+	default:
+		return fmt.Errorf("send to the mirror's target %s: %w", s.m.config.TargetAddr, err)
+	}
+	return nil
+}
+
+// again is how long after a failure to connect nobody else tries: there may be
+// thousands who would.
+const again = 50 * time.Millisecond
+
 // connect makes the connection of o where there is none.
-func (s *session) connect(o *outlet) error {
+func (s *session) connect(ctx context.Context, o *outlet) error {
 	if o.conn != nil {
 		return nil
 	}
 	c := &s.m.config
-	conn, err := c.DialContext(s.ctx, "tcp", c.TargetAddr)
+	s.downMu.Lock()
+	down := s.down
+	if down != nil && time.Since(s.downAt) > again {
+		down = nil
+	}
+	s.downMu.Unlock()
+	if down != nil {
+		return down
+	}
+	conn, err := c.DialContext(ctx, "tcp", c.TargetAddr)
 	if err != nil {
-		return fmt.Errorf("connect to the mirror's target %s: %w", c.TargetAddr, err)
+		err = fmt.Errorf("connect to the mirror's target %s: %w", c.TargetAddr, err)
+		s.downMu.Lock()
+		s.down, s.downAt = err, time.Now()
+		s.downMu.Unlock()
+		return err
 	}
 	s.sent.connections.Add(1)
 	o.conn = conn
 	if c.Options.DrainResponses {
 		o.oneWay = sink.NewOneWay(conn, c.Options.DrainTimeout, func(n int) { s.sent.answered.Add(uint64(n)) })
-	}
-	return nil
-}
-
-func (s *session) send(o *outlet, data []byte) error {
-	n, err := sink.WriteConn(s.out, o.conn, data)
-	s.sent.forwarded.Add(uint64(n))
-	if err != nil {
-		return fmt.Errorf("send to the mirror's target %s: %w", s.m.config.TargetAddr, err)
 	}
 	return nil
 }

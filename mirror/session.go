@@ -12,7 +12,9 @@ import (
 	"github.com/gopacket/gopacket"
 
 	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/source"
 )
 
@@ -22,6 +24,7 @@ type session struct {
 	ctx    context.Context
 	out    context.Context // of what is sent: ends a while after ctx
 	cancel context.CancelFunc
+	unhook func() bool
 	table  *flow.Table
 	parser *packet.Parser
 	seed   maphash.Seed
@@ -29,6 +32,12 @@ type session struct {
 	at     time.Time   // when newest was read
 	held   int         // bytes of streams that wait for their end
 	drains sync.WaitGroup
+	queue  *sink.Chunks // nil: chunks are delivered as they come
+	one    [1]*message.Chunk
+
+	downMu sync.Mutex
+	down   error // what connecting said last
+	downAt time.Time
 
 	errMu sync.Mutex
 	err   error       // the first
@@ -41,17 +50,29 @@ type session struct {
 
 // counts are those of what becomes of chunks.
 type counts struct {
-	chunks, chunkBytes, gaps, lost, connections, forwarded, answered, records, recorded atomic.Uint64
+	chunks, chunkBytes, gaps, lost, connections, forwarded, answered, records, recorded, cut atomic.Uint64
 }
 
 func newSession(m *GopacketTrafficMirror, ctx context.Context) *session {
 	s := &session{m: m, ctx: ctx, parser: packet.NewParser(packet.DefaultConfig()), seed: maphash.MakeSeed()}
 	s.out, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.unhook = context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(m.config.Options.CloseTimeout)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			s.cancel()
+		case <-s.out.Done():
+		}
+	})
 	c := m.config.Options.Flow
 	if c.Ports = nil; m.config.ObservedPort != 0 {
 		c.Ports = []uint16{m.config.ObservedPort}
 	}
 	s.table = flow.NewTable(c, s.open, nil)
+	if m.config.Options.Workers > 0 {
+		s.openQueue()
+	}
 	return s
 }
 
@@ -151,10 +172,16 @@ func (s *session) idle() {
 
 // close ends all conversations and hands on what they held.
 func (s *session) close() {
+	defer s.unhook()
 	defer s.cancel()
-	defer time.AfterFunc(s.m.config.Options.DrainTimeout, s.cancel).Stop()
 	s.table.Advance(s.newest)
 	s.table.Close()
+	if s.queue != nil {
+		if s.ended.Load() {
+			s.cancel()
+		}
+		s.fail(s.queue.Close(s.out))
+	}
 	s.drains.Wait()
 	s.publish()
 }
@@ -182,6 +209,11 @@ func (s *session) publish() {
 	x.Chunks, x.ChunkBytes, x.Gaps, x.Lost = n.chunks.Load(), n.chunkBytes.Load(), n.gaps.Load(), n.lost.Load()
 	x.Connections, x.Forwarded, x.Answered = n.connections.Load(), n.forwarded.Load(), n.answered.Load()
 	x.Records, x.Recorded = n.records.Load(), n.recorded.Load()
+	x.Cut = n.cut.Load()
+	if s.queue != nil {
+		q := s.queue.Stats()
+		x.Waiting, x.Dropped, x.Streams = q.Depth.Bytes, q.Lost().Records, s.queue.Streams()
+	}
 	x.Flow = s.table.Stats()
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()

@@ -2,25 +2,27 @@ package mirror
 
 import (
 	"bytes"
-	"net/netip"
 
 	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet"
 )
 
 // stream is one conversation.
 type stream struct {
 	s     *session
+	f     *flow.Flow
 	sides [2]side
 }
 
 // side is what one side of a conversation sends.
 type side struct {
-	outlet
+	*outlet
 	wanted  bool
 	holding bool // until the end: its beginning was not seen, or it has a gap
 	over    bool // dropped for want of room, or at its end
-	held    []*ObservedTrafficChunk
+	begun   bool // something was handed on
+	held    []*message.Chunk
 	bytes   int // of held
 }
 
@@ -29,13 +31,9 @@ const heldBytes = 160
 
 // open implements the table's callback for a new conversation.
 func (s *session) open(f *flow.Flow) flow.Stream {
-	st := &stream{s: s}
-	ends := [2]netip.AddrPort{f.Client, f.Server}
+	st := &stream{s: s, f: f}
 	for i := range st.sides {
-		src, dst := ends[i], ends[1-i]
-		d := &st.sides[i]
-		d.direction, d.wanted = direct(src.Port(), dst.Port(), s.m.config.ObservedPort)
-		d.from, d.to = src.String(), dst.String()
+		st.sides[i].outlet, st.sides[i].wanted = s.outlet(f, flow.Side(i))
 	}
 	return st
 }
@@ -66,8 +64,7 @@ func (st *stream) take(d *side, c *flow.Chunk) {
 	if len(c.Data) == 0 && c.Lost == 0 {
 		return
 	}
-	chunk := &ObservedTrafficChunk{Data: bytes.Clone(c.Data), From: d.from, To: d.to, Direction: d.direction, Type: TCPType,
-		SeenAt: c.Time.Time(), Lost: c.Lost, MidStream: c.Mid}
+	chunk := &message.Chunk{Flow: st.f, From: c.From, Time: c.Time, Offset: c.Offset, Lost: c.Lost, Data: bytes.Clone(c.Data), Mid: c.Mid}
 	if (c.Mid || c.Lost > 0) && !st.s.m.config.Options.MidStream {
 		d.holding = true
 	}
@@ -75,12 +72,25 @@ func (st *stream) take(d *side, c *flow.Chunk) {
 		st.hold(d, chunk)
 		return
 	}
-	st.s.deliver(&d.outlet, chunk)
+	st.hand(d, chunk)
+}
+
+// hand delivers chunk, or gives it to those who do.
+func (st *stream) hand(d *side, chunk *message.Chunk) {
+	if st.s.ended.Load() {
+		return
+	}
+	chunk.First, d.begun = !d.begun, true
+	if st.s.queue != nil {
+		st.s.push(chunk)
+	} else if err := st.s.deliver(st.s.out, d.outlet, chunk); err != nil {
+		st.s.fail(err)
+	}
 }
 
 // hold keeps chunk for the end of the stream. A stream that finds no room is
 // dropped as a whole.
-func (st *stream) hold(d *side, chunk *ObservedTrafficChunk) {
+func (st *stream) hold(d *side, chunk *message.Chunk) {
 	n := heldBytes + cap(chunk.Data)
 	if st.s.held+n <= st.s.m.config.Options.MaxHeld {
 		d.held = append(d.held, chunk)
@@ -92,8 +102,17 @@ func (st *stream) hold(d *side, chunk *ObservedTrafficChunk) {
 		st.s.count.Unheld += uint64(len(c.Data))
 	}
 	st.release(d)
+	st.finish(d)
+}
+
+// finish ends the connection of a side.
+func (st *stream) finish(d *side) {
 	d.over = true
-	st.s.finish(&d.outlet)
+	if st.s.queue == nil {
+		st.s.finish(d.outlet)
+	} else if d.begun {
+		st.s.push(&message.Chunk{Flow: st.f, From: d.outlet.side, End: true})
+	}
 }
 
 func (st *stream) release(d *side) {
@@ -106,10 +125,9 @@ func (st *stream) end(d *side) {
 	if d.over {
 		return
 	}
-	d.over = true
 	for _, c := range d.held {
-		st.s.deliver(&d.outlet, c)
+		st.hand(d, c)
 	}
 	st.release(d)
-	st.s.finish(&d.outlet)
+	st.finish(d)
 }

@@ -60,6 +60,17 @@ type StreamStats struct {
 	Peak    int64 // the most bytes that were ever held, what is kept for each stream included
 }
 
+// Add adds o to s.
+func (s *StreamStats) Add(o *StreamStats) {
+	s.Opened += o.Opened
+	s.Whole += o.Whole
+	s.Shed += o.Shed
+	s.Cut += o.Cut
+	s.Refused += o.Refused
+	s.Open += o.Open
+	s.Peak = max(s.Peak, o.Peak)
+}
+
 type streamKey struct {
 	flow *flow.Flow
 	from flow.Side
