@@ -28,6 +28,7 @@ const (
 // + Shed + Replaced + Pending.
 type FragmentStats struct {
 	Datagrams uint64 // datagrams completed
+	Tunnels   uint64 // of these, packets of a tunnel, whose fragments did not show what is inside
 	Completed uint64 // held, then part of a completed datagram
 	Expired   uint64 // held, then dropped after FragmentTimeout
 	Shed      uint64 // held, then dropped because a bound was hit
@@ -40,6 +41,7 @@ type FragmentStats struct {
 // Add adds the counts of o to s.
 func (s *FragmentStats) Add(o *FragmentStats) {
 	s.Datagrams += o.Datagrams
+	s.Tunnels += o.Tunnels
 	s.Completed += o.Completed
 	s.Expired += o.Expired
 	s.Shed += o.Shed
@@ -206,10 +208,17 @@ func (ps *Parser) fragment(p *Packet, proto Proto, id uint32, off int, more bool
 		size, missing = d.hole, size-d.hole
 	}
 	b = f.finish(i, p.Time)[:size]
+	plain := p.Tunnel.Kind == NoTunnel
+	var r Reason
 	if v6 {
-		return ps.extensions(p, proto, b, missing, depth)
+		r = ps.extensions(p, proto, b, missing, depth)
+	} else {
+		r = ps.transport(p, proto, b, missing, depth)
 	}
-	return ps.transport(p, proto, b, missing, depth)
+	if plain && r == OK && p.Tunnel.Kind != NoTunnel {
+		f.stats.Tunnels++
+	}
+	return r
 }
 
 // compare tells how many of the bytes off to end are held already, whether

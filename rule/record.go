@@ -66,6 +66,7 @@ type answered struct {
 type integrity struct {
 	Complete     bool   `expr:"complete"`
 	Half         string `expr:"half"`
+	Pairing      string `expr:"pairing"` // presumed, or nothing
 	StartMissing bool   `expr:"start_missing"`
 	Truncated    bool   `expr:"truncated"`
 	Open         bool   `expr:"open"`
@@ -77,7 +78,7 @@ func fieldNames() []string {
 	return []string{
 		"id", "time", "protocol", "source", "client", "server", "ip", "port", "tunnel", "kind", "vlan", "pair", "duration_ns", "request", "response",
 		"method", "target", "status", "reason", "version", "headers", "body", "body_size", "body_wire_size", "body_truncated", "marks",
-		"integrity", "complete", "half", "start_missing", "truncated", "open", "lost", "cidr",
+		"integrity", "complete", "half", "pairing", "start_missing", "truncated", "open", "lost", "cidr",
 	}
 }
 
@@ -204,6 +205,9 @@ func (i *integrity) fill(x *message.Exchange) {
 	i.Complete = all&message.Incomplete == 0 && lost == 0 && (lone || x.Half == message.Whole && halves == 2)
 	if !lone {
 		i.Half = x.Half.String()
+	}
+	if x.Presumed {
+		i.Pairing = "presumed"
 	}
 	i.StartMissing = all&message.StartMissing != 0
 	i.Truncated = all&(message.CutEnd|message.HeadTruncated) != 0

@@ -60,7 +60,7 @@ func TestConditions(t *testing.T) {
 		`cidr(client.ip, "10.0.0.0/16", "::/0")`:                     false,
 		`cidr(server.ip, "192.0.2.1")`:                               true,
 		`integrity.complete`:                                         true,
-		`integrity.half == ""`:                                       true,
+		`integrity.half == "" and integrity.pairing == ""`:           true,
 		`protocol == "http" and source == "eth0" and vlan == 7`:      true,
 		`tunnel.kind == "" and tunnel.id == 0 and pair == ""`:        true,
 		`time startsWith "2023-11-14T22:13:20.0"`:                    true,

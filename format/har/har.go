@@ -270,6 +270,9 @@ func appendIntegrity(dst []byte, x *message.Exchange) []byte {
 	whole := all&message.Incomplete == 0 && lost == 0 && x.Half == message.Whole && x.Request != nil && x.Response != nil
 	dst = append(dst, `,"_integrity":{"complete":`...)
 	dst = strconv.AppendBool(dst, whole)
+	if x.Presumed {
+		dst = append(dst, `,"pairing":"presumed"`...)
+	}
 	if half := x.Half.String(); half != "" {
 		dst = append(dst, `,"half":`...)
 		dst = format.AppendQuoted(dst, half)

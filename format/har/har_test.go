@@ -70,6 +70,14 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+func TestPresumed(t *testing.T) {
+	x := sample()
+	x.Presumed = true
+	if got := entry(x); !strings.Contains(got, `"_integrity":{"complete":true,"pairing":"presumed"`) {
+		t.Error(got)
+	}
+}
+
 // variants are exchanges of every shape that a capture gives.
 func variants() map[string]*message.Exchange {
 	all := map[string]*message.Exchange{}
@@ -102,7 +110,8 @@ func variants() map[string]*message.Exchange {
 			x.Response.Fields = fields("\xff", "\x00\n", "Set-Cookie", "[REDACTED]", "set-cookie", "a=b; expires=never; expires=Sun, 06-Nov-94 08:49:37 GMT")
 		},
 		"masked":   func(x *message.Exchange) { x.Request.Fields = fields("Cookie", "[REDACTED]") },
-		"presumed": func(x *message.Exchange) { x.Pair = 7; x.Response, x.Half = nil, message.PairUnproven },
+		"unproven": func(x *message.Exchange) { x.Pair = 7; x.Response, x.Half = nil, message.PairUnproven },
+		"presumed": func(x *message.Exchange) { x.Presumed = true },
 	} {
 		x := sample()
 		change(x)

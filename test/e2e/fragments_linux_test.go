@@ -75,7 +75,15 @@ func TestFragmentedTunnel(t *testing.T) {
 			}
 			one.CloseIdleConnections()
 		}
-		for _, r := range c.stop() {
+		torn := slices.Contains(args, "no")
+		if torn {
+			time.Sleep(1200 * time.Millisecond) // it looks once a second
+		}
+		records := c.stop()
+		if said := strings.Contains(c.words.String(), "conversations are torn"); said != torn {
+			t.Errorf("%v: it is said that conversations are torn: %v", args, said)
+		}
+		for _, r := range records {
 			lines = append(lines, fmt.Sprintf("%s %v %v", r.Client.IP, r, r.Integrity.Complete))
 		}
 		slices.Sort(lines)
