@@ -1,0 +1,146 @@
+package replay
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/passiflow/passiflow/sink/shadow/wire"
+)
+
+// flight is a request on its way.
+type flight struct {
+	step *step
+	sent time.Time
+}
+
+// line is one connection of a conversation.
+type line struct {
+	talk *talk
+	conn *wire.Conn
+
+	mu      sync.Mutex
+	flights []*flight // in the order sent
+	last    bool      // nothing more is sent
+	over    bool      // nothing more can be sent
+	failed  error     // why a request could not be sent whole
+}
+
+// expect tells the line of a request before it is sent. It returns false where
+// the line is over.
+func (l *line) expect(f *flight, timeout time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return false
+	}
+	f.sent = time.Now()
+	if l.flights = append(l.flights, f); len(l.flights) == 1 {
+		l.conn.Deadline(f.sent.Add(timeout))
+	}
+	return true
+}
+
+func (l *line) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}
+
+// finish says that nothing more is sent.
+func (l *line) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last = true; len(l.flights) == 0 {
+		l.conn.Close()
+	}
+}
+
+// broken says that a request could not be sent whole.
+func (l *line) broken(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed, l.over = err, true
+	l.conn.Deadline(time.Now().Add(grace))
+}
+
+// grace is how long an answer may still come on a line that takes nothing more.
+const grace = time.Second
+
+// read takes the answers as they come, also the end of a line that nobody asks
+// anything, so that the next request gets a new one.
+func (l *line) read() {
+	defer l.conn.Close()
+	t := l.talk
+	for {
+		err := l.conn.Wait()
+		f := l.front()
+		if f == nil {
+			l.end(errors.Join(err, io.EOF)) // closed, or an answer that nobody asked for
+			return
+		}
+		var a *wire.Answer
+		if err == nil {
+			a, err = l.conn.Receive(f.step.x.Request.Op, t.options.BodyLimit)
+		}
+		if err != nil {
+			l.end(err)
+			return
+		}
+		o := t.outcome(f)
+		o.Replayed = a.Message
+		o.IsFirst, o.IsLast = a.First.Sub(f.sent), a.Last.Sub(f.sent)
+		t.tally.Take(o)
+		more := l.next(a.Close)
+		t.done()
+		if !more {
+			l.end(io.EOF)
+			return
+		}
+	}
+}
+
+func (l *line) front() *flight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.flights) == 0 {
+		l.over = true
+		return nil
+	}
+	return l.flights[0]
+}
+
+// next takes the first flight off. It returns false where no other can follow.
+func (l *line) next(closed bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flights = l.flights[1:]
+	if closed {
+		l.over = true
+	}
+	switch {
+	case l.over || l.last && len(l.flights) == 0:
+		return len(l.flights) > 0 && !closed
+	case len(l.flights) == 0:
+		l.conn.Deadline(time.Time{})
+	default:
+		l.conn.Deadline(time.Now().Add(l.talk.options.Timeout))
+	}
+	return true
+}
+
+// end counts what was never answered.
+func (l *line) end(err error) {
+	l.mu.Lock()
+	l.over = true
+	left := l.flights
+	l.flights = nil
+	if l.failed != nil {
+		err = l.failed
+	}
+	l.mu.Unlock()
+	for _, f := range left {
+		l.talk.lost(f, err)
+	}
+}

@@ -1,0 +1,160 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/sink/shadow/diff"
+	"github.com/passiflow/passiflow/sink/shadow/wire"
+)
+
+// talk holds one conversation: it sends while a line reads.
+type talk struct {
+	*run
+	*conversation
+	begun  time.Time
+	ctx    context.Context // of the run
+	buffer []byte
+
+	mu   sync.Mutex
+	cond sync.Cond // told when over grows, and when ctx ends
+	over int       // steps that were answered, or never will be
+	line *line     // nil: no connection
+}
+
+// hold sends every request of the conversation, in order, and waits for the
+// answers.
+func (t *talk) hold() {
+	ctx := t.ctx
+	t.cond.L = &t.mu
+	stop := context.AfterFunc(ctx, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.cond.Broadcast()
+		if t.line != nil {
+			t.line.conn.Close()
+		}
+	})
+	defer stop()
+	var lines sync.WaitGroup
+	for i := range t.steps {
+		s := &t.steps[i]
+		due := t.due(t.begun, s.start())
+		if !sleep(ctx, time.Until(due)) || !t.wait(s.after) {
+			break
+		}
+		t.send(s, due, &lines)
+	}
+	t.mu.Lock()
+	if t.line != nil {
+		t.line.finish()
+	}
+	t.mu.Unlock()
+	lines.Wait()
+}
+
+// wait waits until so many steps are over.
+func (t *talk) wait(n int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.over < n && t.ctx.Err() == nil {
+		t.cond.Wait()
+	}
+	return t.ctx.Err() == nil
+}
+
+// send sends one request, on a new connection where there is none.
+func (t *talk) send(s *step, due time.Time, lines *sync.WaitGroup) {
+	var why wire.Refusal
+	t.buffer, why = t.options.Request.Append(t.buffer[:0], s.x)
+	if why != wire.Sendable {
+		t.tally.Refuse(string(why), 1)
+		t.done()
+		return
+	}
+	f := &flight{step: s}
+	l, err := t.connect(lines)
+	if err != nil {
+		t.lost(f, err)
+		return
+	}
+	if t.options.Speed > 0 {
+		t.tally.Late(time.Since(due))
+	}
+	if !l.expect(f, t.options.Timeout) {
+		// It was closed in this moment: nothing was sent.
+		if l, err = t.connect(lines); err != nil || !l.expect(f, t.options.Timeout) {
+			t.lost(f, errors.Join(err, io.EOF))
+			return
+		}
+	}
+	if err := l.conn.Send(t.buffer, t.options.Timeout); err != nil {
+		// An answer that came before the end of the request still counts, and
+		// the line tells what became of it.
+		l.broken(err)
+	}
+}
+
+// connect returns the line of the conversation, a new one where it has ended.
+func (t *talk) connect(lines *sync.WaitGroup) (*line, error) {
+	t.mu.Lock()
+	l := t.line
+	t.mu.Unlock()
+	if l != nil && !l.ended() {
+		return l, nil
+	}
+	conn, err := t.options.Target.Dial(t.ctx, t.options.Connect)
+	if err != nil {
+		return nil, err
+	}
+	t.connections.Add(1)
+	l = &line{talk: t, conn: conn}
+	t.mu.Lock()
+	t.line = l
+	t.mu.Unlock()
+	if t.ctx.Err() != nil {
+		conn.Close()
+	}
+	lines.Go(l.read)
+	return l, nil
+}
+
+// done says that one more step is over.
+func (t *talk) done() {
+	t.mu.Lock()
+	t.over++
+	t.cond.Broadcast()
+	t.mu.Unlock()
+}
+
+// lost counts a request that is not answered.
+func (t *talk) lost(f *flight, err error) {
+	o := t.outcome(f)
+	if o.Why = wire.Why(err); t.ctx.Err() != nil {
+		o.Why = diff.Stopped
+	}
+	t.tally.Take(o)
+	t.done()
+}
+
+func (t *talk) outcome(f *flight) *diff.Outcome {
+	q := f.step.x.Request
+	o := &diff.Outcome{Time: q.Start.Time(), Client: t.flow.Client.String(), Method: q.Op, Target: q.Target, Sent: t.options.Request.Target(q),
+		Recorded: f.step.x.Response, WasFirst: diff.Unknown, WasLast: diff.Unknown, IsFirst: diff.Unknown, IsLast: diff.Unknown}
+	if a := o.Recorded; a != nil {
+		o.WasFirst, o.WasLast = took(q.Start, a.Start), took(q.Start, a.End)
+	}
+	return o
+}
+
+// took returns the time between two moments, Unknown where one is not known.
+func took(from, to packet.Time) time.Duration {
+	if from == 0 || to < from {
+		return diff.Unknown
+	}
+	return to.Sub(from)
+}

@@ -1,0 +1,194 @@
+package diff
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/passiflow/passiflow/message"
+)
+
+// body compares the bodies: JSON by its values, text by its lines, anything
+// else by its bytes.
+func (d *Comparer) body(v *Verdict, recorded, replayed *message.Message) {
+	was, is := recorded.Body, replayed.Body
+	if bytes.Equal(was, is) {
+		return
+	}
+	if looksJSON(recorded, was) || looksJSON(replayed, is) {
+		x, okX := parseJSON(was)
+		y, okY := parseJSON(is)
+		if okX && okY {
+			d.compare(v, nil, x, y)
+			return
+		}
+	}
+	if !utf8.Valid(was) || !utf8.Valid(is) {
+		at := 0
+		for at < min(len(was), len(is)) && was[at] == is[at] {
+			at++
+		}
+		v.add(Difference{Body, "byte " + strconv.Itoa(at), fmt.Sprintf("%d bytes", len(was)), fmt.Sprintf("%d bytes", len(is))})
+		return
+	}
+	d.text(v, string(was), string(is))
+}
+
+// text tells the first line that differs.
+func (d *Comparer) text(v *Verdict, was, is string) {
+	if strings.Contains(was, maskText) {
+		v.Unread = "recorded body masked"
+		return
+	}
+	for n := 1; ; n++ {
+		a, restA, moreA := strings.Cut(was, "\n")
+		b, restB, moreB := strings.Cut(is, "\n")
+		if a != b || moreA != moreB {
+			name := "line " + strconv.Itoa(n)
+			a, b = tail(a, b)
+			v.add(Difference{Body, name, d.show(Body, name, a), d.show(Body, name, b)})
+			return
+		}
+		was, is = restA, restB
+	}
+}
+
+// tail drops what two long lines begin with in common, but for a few words.
+func tail(a, b string) (string, string) {
+	at := 0
+	for at < min(len(a), len(b)) && a[at] == b[at] {
+		at++
+	}
+	if at = max(at-shown/4, 0); at == 0 || max(len(a), len(b)) <= shown {
+		return a, b
+	}
+	return "…" + strings.ToValidUTF8(a[at:], ""), "…" + strings.ToValidUTF8(b[at:], "")
+}
+
+func looksJSON(m *message.Message, b []byte) bool {
+	kind, _ := m.Get("Content-Type")
+	if strings.Contains(strings.ToLower(kind), "json") {
+		return true
+	}
+	b = bytes.TrimLeft(b, " \t\r\n")
+	return len(b) > 0 && (b[0] == '{' || b[0] == '[')
+}
+
+// parseJSON reads one value, with its numbers as they are written.
+func parseJSON(b []byte) (any, bool) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return nil, false
+	}
+	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // the decoder gives it bare
+		return nil, false
+	}
+	return v, true
+}
+
+// compare compares two JSON values at path.
+func (d *Comparer) compare(v *Verdict, path []string, was, is any) {
+	for _, p := range d.paths {
+		if p.match(path) {
+			return
+		}
+	}
+	switch x := was.(type) {
+	case map[string]any:
+		if y, ok := is.(map[string]any); ok {
+			d.objects(v, path, x, y)
+			return
+		}
+	case []any:
+		if y, ok := is.([]any); ok {
+			d.arrays(v, path, x, y)
+			return
+		}
+	case json.Number:
+		if y, ok := is.(json.Number); ok && sameNumber(x, y) {
+			return
+		}
+	case string:
+		if _, ok := is.(string); strings.Contains(x, maskText) || ok && x == is {
+			return
+		}
+	default:
+		if was == is { // null, true, false
+			return
+		}
+	}
+	name := spell(path)
+	v.add(Difference{Body, name, d.show(Body, name, write(was)), d.show(Body, name, write(is))})
+}
+
+func (d *Comparer) objects(v *Verdict, path []string, was, is map[string]any) {
+	all := make([]string, 0, len(was))
+	for k := range was {
+		all = append(all, k)
+	}
+	for k := range is {
+		if _, ok := was[k]; !ok {
+			all = append(all, k)
+		}
+	}
+	slices.Sort(all)
+	for _, k := range all {
+		x, okX := was[k]
+		y, okY := is[k]
+		at := append(path[:len(path):len(path)], k)
+		if okX && okY {
+			d.compare(v, at, x, y)
+			continue
+		}
+		if slices.ContainsFunc(d.paths, func(p pattern) bool { return p.match(at) }) {
+			continue
+		}
+		name := spell(at)
+		f := Difference{Kind: Body, Name: name, Recorded: "(absent)", Replayed: "(absent)"}
+		if okX {
+			f.Recorded = d.show(Body, name, write(x))
+		} else {
+			f.Replayed = d.show(Body, name, write(y))
+		}
+		v.add(f)
+	}
+}
+
+func (d *Comparer) arrays(v *Verdict, path []string, was, is []any) {
+	for i := range min(len(was), len(is)) {
+		d.compare(v, append(path[:len(path):len(path)], index+strconv.Itoa(i)), was[i], is[i])
+	}
+	if len(was) != len(is) {
+		v.add(Difference{Body, spell(path), fmt.Sprintf("%d items", len(was)), fmt.Sprintf("%d items", len(is))})
+	}
+}
+
+// sameNumber tells whether two numbers are the same one, written in two ways.
+// Those with too many digits for that to be certain must be written alike.
+func sameNumber(x, y json.Number) bool {
+	if x == y {
+		return true
+	}
+	if len(x) > 15 || len(y) > 15 {
+		return false
+	}
+	a, err1 := x.Float64()
+	b, err2 := y.Float64()
+	return err1 == nil && err2 == nil && a == b
+}
+
+// write returns v as JSON.
+func write(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "?"
+	}
+	return string(b)
+}
