@@ -130,7 +130,7 @@ func NewPoster(c PostConfig) (*Poster, error) {
 		}
 		header.Set("Authorization", "Bearer "+string(c.Token))
 	}
-	config, err := c.TLS.client()
+	config, err := c.TLS.Client()
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,8 @@ type TLSConfig struct {
 	Insecure bool
 }
 
-func (c TLSConfig) client() (*tls.Config, error) {
+// Client returns what a TLS client needs.
+func (c TLSConfig) Client() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name, InsecureSkipVerify: c.Insecure}
 	if c.CA != "" {
 		pem, err := os.ReadFile(c.CA)

@@ -24,6 +24,7 @@ const (
 	exitRun     = 1 // something went wrong while running
 	exitUsage   = 2 // usage or configuration
 	exitRefused = 3 // the capture was refused: no right, or no such interface
+	exitDiffers = 4 // what was replayed is answered differently
 )
 
 // process is what the program has of the system it runs on.

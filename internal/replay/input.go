@@ -133,7 +133,7 @@ func (r *Recording) readCapture(ctx context.Context, in io.Reader) error {
 		return to.err
 	}
 	if n := p.Stats().Walk.TLS; n > 0 {
-		r.refuse("encrypted conversation (TLS)", int(n))
+		r.skip("encrypted conversation (TLS)", int(n))
 	}
 	return nil
 }

@@ -17,8 +17,10 @@ type Recording struct {
 	Requests int
 	// Sendable is how many are sent in one round.
 	Sendable int
-	// Refused counts, by reason, what is not sent.
+	// Refused counts, by reason, the requests that are not sent.
 	Refused map[string]int
+	// Skipped counts what is no request.
+	Skipped map[string]int
 
 	options *Options
 	bytes   int64
@@ -29,10 +31,13 @@ type Recording struct {
 }
 
 func newRecording(o *Options) *Recording {
-	return &Recording{options: o, Refused: map[string]int{}, byFlow: map[uint64][]*message.Exchange{}, answers: map[[2]uint64]*message.Exchange{}}
+	return &Recording{options: o, Refused: map[string]int{}, Skipped: map[string]int{}, byFlow: map[uint64][]*message.Exchange{}, answers: map[[2]uint64]*message.Exchange{}}
 }
 
 func (r *Recording) refuse(why string, n int) { r.Refused[why] += n }
+func (r *Recording) skip(what string, n int)  { r.Skipped[what] += n }
+
+const answerAlone = "answer alone"
 
 // Conversations returns how many there are with something to send.
 func (r *Recording) Conversations() int { return len(r.all) }
@@ -74,7 +79,7 @@ func (r *Recording) add(x *message.Exchange) error {
 		return nil
 	}
 	if x.Pair == 0 {
-		r.refuse(string(wire.NoRequest), 1)
+		r.skip(answerAlone, 1)
 		return nil
 	}
 	r.answers[key] = x
@@ -83,6 +88,7 @@ func (r *Recording) add(x *message.Exchange) error {
 
 // plan decides what is sent, in which order, and what must have come before.
 func (r *Recording) plan() error {
+	var scratch []byte
 	for _, all := range r.byFlow {
 		c := &conversation{flow: all[0].Flow}
 		for _, x := range all {
@@ -95,7 +101,8 @@ func (r *Recording) plan() error {
 					delete(r.answers, [2]uint64{x.Flow.ID, x.Pair})
 				}
 			}
-			if why := r.options.Request.Refuse(x); why != wire.Sendable {
+			var why wire.Refusal
+			if scratch, why = r.options.Request.Append(scratch[:0], x); why != wire.Sendable {
 				r.refuse(string(why), 1)
 				continue
 			}
@@ -106,7 +113,7 @@ func (r *Recording) plan() error {
 		}
 	}
 	if n := len(r.answers); n > 0 {
-		r.refuse(string(wire.NoRequest), n)
+		r.skip(answerAlone, n)
 	}
 	r.byFlow, r.answers = nil, nil
 	for _, c := range r.all {

@@ -93,7 +93,7 @@ func (h *headers) UnmarshalJSON(b []byte) error {
 // readRecords reads NDJSON.
 func (r *Recording) readRecords(ctx context.Context, in *bufio.Reader) error {
 	flows := map[uint64]*flow.Flow{}
-	seen := map[string]bool{}
+	seen := map[string]*message.Exchange{}
 	marks := markNames()
 	for n := 1; ; n++ {
 		line, err := readLine(in)
@@ -104,18 +104,26 @@ func (r *Recording) readRecords(ctx context.Context, in *bufio.Reader) error {
 		if line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff"))); len(line) > 0 {
 			var one record
 			if err := json.Unmarshal(line, &one); err != nil {
-				if torn { // whoever wrote it was ended in the middle of a line
-					r.refuse("torn line", 1)
+				if torn && !json.Valid(line) { // whoever wrote it was ended in the middle of a line
+					r.skip("torn line", 1)
 					return nil
 				}
 				return fmt.Errorf("line %d: %w", n, err)
 			}
-			if seen[one.Schema+one.ID] { // delivered twice
-				r.refuse("duplicate", 1)
-			} else {
-				seen[one.Schema+one.ID] = true
-				if err := r.take(&one, flows, marks); err != nil {
-					return fmt.Errorf("line %d: %w", n, err)
+			x, err := r.exchange(&one, flows, marks)
+			if err != nil {
+				return fmt.Errorf("line %d: %w", n, err)
+			}
+			// Delivered twice, or told as a message and in an exchange.
+			if y := seen[one.ID]; x != nil && y != nil {
+				if y.Response == nil {
+					y.Response = x.Response
+				}
+				r.skip("duplicate", 1)
+			} else if x != nil {
+				seen[one.ID] = x
+				if err := r.add(x); err != nil {
+					return err
 				}
 			}
 		}
@@ -145,22 +153,22 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// take makes an exchange of a record.
-func (r *Recording) take(one *record, flows map[uint64]*flow.Flow, marks map[string]message.Mark) error {
+// exchange makes an exchange of a record; nil: there is nothing of one in it.
+func (r *Recording) exchange(one *record, flows map[uint64]*flow.Flow, marks map[string]message.Mark) (*message.Exchange, error) {
 	switch one.Schema {
 	case exchangeSchema, messageSchema:
 	case flowSchema:
-		r.refuse("record of a conversation", 1)
-		return nil
+		r.skip("record of a conversation", 1)
+		return nil, nil
 	default:
-		return fmt.Errorf("schema %q is none of a record: a file is to hold what the json format writes", one.Schema)
+		return nil, fmt.Errorf("schema %q is none of a record: a file is to hold what the json format writes", one.Schema)
 	}
 	if len(one.ID) < 16 {
-		return fmt.Errorf("id %q is none of a record", one.ID)
+		return nil, fmt.Errorf("id %q is none of a record", one.ID)
 	}
 	id, err := strconv.ParseUint(one.ID[:16], 16, 64)
 	if err != nil {
-		return fmt.Errorf("id %q is none of a record", one.ID)
+		return nil, fmt.Errorf("id %q is none of a record", one.ID)
 	}
 	f := flows[id]
 	if f == nil {
@@ -171,22 +179,22 @@ func (r *Recording) take(one *record, flows map[uint64]*flow.Flow, marks map[str
 	x := &message.Exchange{Flow: f, Protocol: one.Protocol}
 	if one.Pair != "" {
 		if x.Pair, err = strconv.ParseUint(one.Pair, 16, 64); err != nil {
-			return fmt.Errorf("pair %q is no hexadecimal number", one.Pair)
+			return nil, fmt.Errorf("pair %q is no hexadecimal number", one.Pair)
 		}
 	}
 	if x.Request, err = one.Request.message(flow.Client, marks); err != nil {
-		return fmt.Errorf("request: %w", err)
+		return nil, fmt.Errorf("request: %w", err)
 	}
 	if one.Response != nil && one.Response.Interim {
-		return nil
+		return nil, nil
 	}
 	if x.Response, err = one.Response.message(flow.Server, marks); err != nil {
-		return fmt.Errorf("response: %w", err)
+		return nil, fmt.Errorf("response: %w", err)
 	}
 	if x.Request != nil && x.Response != nil && one.Duration > 0 {
 		x.Response.End = x.Request.Start.Add(time.Duration(one.Duration))
 	}
-	return r.add(x)
+	return x, nil
 }
 
 // message makes a message of h; its End is not known.

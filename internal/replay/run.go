@@ -61,6 +61,7 @@ type run struct {
 func (n *run) report() *diff.Report {
 	o, report := n.options, n.tally.Report()
 	report.File, report.Target, report.Started, report.Took = o.File, o.Target.String(), n.begun.UTC(), time.Since(n.begun)
+	report.Skipped = diff.Counts(n.Skipped)
 	report.Rounds, report.Requests = n.rounds, int64(n.Requests)
 	report.Conversations, report.Connections = int64(len(n.all)), n.connections.Load()
 	if report.Speed = "max"; o.Speed > 0 {

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -48,7 +49,7 @@ func (h *histogram) at(share float64) time.Duration {
 	if h.n == 0 {
 		return 0
 	}
-	rank := uint64(share*float64(h.n-1)) + 1
+	rank := uint64(math.Ceil(share * float64(h.n)))
 	var seen uint64
 	for i, n := range h.steps {
 		if seen += uint64(n); seen >= rank {

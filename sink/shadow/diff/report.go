@@ -28,6 +28,7 @@ type Report struct {
 	Connections   int64   `json:"connections"`
 	Requests      int64   `json:"requests"` // recorded: sent and refused
 	Refused       []Count `json:"refused,omitempty"`
+	Skipped       []Count `json:"skipped,omitempty"` // what is no request
 	Sent          int64   `json:"sent"`
 	Answered      int64   `json:"answered"`
 	Unanswered    []Count `json:"unanswered,omitempty"`
@@ -105,6 +106,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	line("requests\t%d", r.Requests)
 	for _, c := range r.Refused {
 		line("  not sent: %s\t%d", c.What, c.Count)
+	}
+	for _, c := range r.Skipped {
+		line("  beside them: %s\t%d", c.What, c.Count)
 	}
 	line("  sent\t%d", r.Sent)
 	for _, c := range r.Unanswered {
@@ -215,4 +219,17 @@ func printable(s string) string {
 		}
 		return '\ufffd'
 	}, s)
+}
+
+// Write writes r in the form that the name of a file ends in: .json, .html, or
+// text.
+func (r *Report) Write(w io.Writer, name string) error {
+	name = strings.ToLower(name)
+	switch {
+	case strings.HasSuffix(name, ".json"):
+		return r.WriteJSON(w)
+	case strings.HasSuffix(name, ".html"), strings.HasSuffix(name, ".htm"):
+		return r.WriteHTML(w)
+	}
+	return r.WriteText(w)
 }

@@ -231,10 +231,13 @@ func (t *Tally) Report() *Report {
 	return r
 }
 
-func (w words) sorted() []Count {
+func (w words) sorted() []Count { return Counts(w) }
+
+// Counts lists what m counts, the most frequent first.
+func Counts[N int | int64](m map[string]N) []Count {
 	var all []Count
-	for k, n := range w {
-		all = append(all, Count{k, n})
+	for k, n := range m {
+		all = append(all, Count{k, int64(n)})
 	}
 	slices.SortFunc(all, func(a, b Count) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What)) })
 	return all

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,8 +144,8 @@ func (c *Conn) take(a *Answer, r *http.Response, limit int) error {
 	wire := &counter{r: r.Body}
 	err := decoded(m, wire, limit)
 	// What is left of it is not wanted, but stands before the next answer.
-	if _, rest := io.Copy(io.Discard, wire); rest != nil {
-		return fmt.Errorf("read the body: %w", rest)
+	if _, rest := io.Copy(io.Discard, wire); rest != nil || wire.err != nil {
+		return fmt.Errorf("read the body: %w", cmp.Or(wire.err, rest))
 	}
 	a.Last = time.Now()
 	m.WireSize, m.Start, m.End = wire.n, packet.Time(a.First.UnixNano()), packet.Time(a.Last.UnixNano())
@@ -181,14 +182,20 @@ func decoded(m *message.Message, wire io.Reader, limit int) error {
 	return nil
 }
 
+// counter counts what is read, and keeps the first error of the connection: a
+// decompressor would tell it as one of its own.
 type counter struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   int64
+	err error
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) && c.err == nil {
+		c.err = err
+	}
 	return n, err
 }
 

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/passiflow/passiflow/internal/replay"
+	"github.com/passiflow/passiflow/rule"
+	"github.com/passiflow/passiflow/sink"
+	"github.com/passiflow/passiflow/sink/shadow/diff"
+)
+
+func runReplay(parent context.Context, p *process, f *replayFlags) error {
+	o := &f.options
+	ctx, stop := context.WithCancel(parent)
+	defer stop()
+	go func() { // ends with ctx
+		select {
+		case <-p.signals:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	o.Stdin, o.Log = p.stdin, newLog(p.stderr, &f.shared.Log)
+	if !f.secrets {
+		o.Compare.Show = replay.Hide(rule.NewSecrets(rule.SecretHeaders()))
+	}
+	if _, err := diff.New(o.Compare); err != nil {
+		return fmt.Errorf("--ignore-json: %w", err)
+	}
+	if err := f.trust(); err != nil {
+		return err
+	}
+	loopback, err := o.Target.Resolve(ctx)
+	if err != nil {
+		return &exit{exitRun, err}
+	}
+	r, err := replay.Load(ctx, o)
+	if err != nil {
+		return &exit{exitRun, err}
+	}
+	if f.dry {
+		report, err := r.Preview()
+		if err != nil {
+			return err
+		}
+		return f.write(p, report)
+	}
+	if !loopback && !f.yes && r.Sendable > 0 {
+		if err := ask(p, fmt.Sprintf("Send %d requests to %s, which is not this machine?", r.Sendable, o.Target)); err != nil {
+			return err
+		}
+	}
+	report, err := r.Run(ctx)
+	if report != nil {
+		if err := f.write(p, report); err != nil {
+			return err
+		}
+	}
+	switch {
+	case err != nil:
+		return &exit{exitRun, err}
+	case report.Different > 0:
+		return &exit{exitDiffers, fmt.Errorf("%d of %d answers differ", report.Different, report.Sent)}
+	}
+	return nil
+}
+
+// trust sets up TLS.
+func (f *replayFlags) trust() error {
+	t := f.options.Target.TLS
+	if t == nil {
+		if f.ca != "" || f.insecure {
+			return errors.New("--ca and --insecure are for an https address in --to")
+		}
+		return nil
+	}
+	c, err := sink.TLSConfig{CA: f.ca, Name: t.ServerName, Insecure: f.insecure}.Client()
+	if err != nil {
+		return fmt.Errorf("--ca: %w", err)
+	}
+	c.NextProtos = t.NextProtos
+	f.options.Target.TLS = c
+	return nil
+}
+
+// ask asks on the terminal, and refuses where there is none.
+func ask(p *process, question string) error {
+	in, ok := p.stdin.(*os.File)
+	if !ok || !terminal(in) || !terminal(p.stderr) {
+		return fmt.Errorf("%s There is no terminal to ask on: say --yes", question)
+	}
+	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
+	if err != nil && answer == "" {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New("nothing was sent")
+}
+
+// write prints the report and writes it to the files asked for.
+func (f *replayFlags) write(p *process, r *diff.Report) error {
+	for _, name := range f.reports {
+		if err := writeReport(name, r); err != nil {
+			return &exit{exitRun, fmt.Errorf("write report: %w", err)}
+		}
+	}
+	var err error
+	switch {
+	case f.quiet:
+	case f.json:
+		err = r.WriteJSON(p.stdout)
+	default:
+		err = r.WriteText(p.stdout)
+	}
+	if err != nil {
+		return &exit{exitRun, fmt.Errorf("write report: %w", err)}
+	}
+	return nil
+}
+
+// writeReport writes to a file in the form that its name ends in. The file is
+// for its owner alone, because it shows what servers said.
+func writeReport(name string, r *diff.Report) (err error) {
+	to, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	return r.Write(to, name)
+}
