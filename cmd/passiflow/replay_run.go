@@ -28,7 +28,7 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 	}()
 	o.Stdin, o.Log = p.stdin, newLog(p.stderr, &f.shared.Log)
 	if !f.secrets {
-		o.Compare.Show = replay.Hide(rule.NewSecrets(rule.SecretHeaders()))
+		o.Compare.Show = replay.Hide(rule.Default())
 	}
 	if _, err := diff.New(o.Compare); err != nil {
 		return fmt.Errorf("--ignore-json: %w", err)

@@ -7,7 +7,6 @@ import (
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/rule"
 	"github.com/passiflow/passiflow/sink/shadow/diff"
-	"github.com/passiflow/passiflow/sink/shadow/wire"
 )
 
 // Hide returns what keeps secrets out of a report: it lets r look at each value
@@ -18,7 +17,7 @@ func Hide(r rule.Rule) func(k diff.Kind, name, value string) string {
 		case k == diff.Header:
 			x := &message.Exchange{Protocol: "http", Response: &message.Message{Status: "200", Fields: []message.Field{{Name: name, Value: value}}}}
 			if !r.Apply(x) {
-				return wire.MaskText
+				return rule.Redacted
 			}
 			return x.Response.Fields[0].Value
 		case k == diff.Body:
@@ -29,13 +28,13 @@ func Hide(r rule.Rule) func(k diff.Kind, name, value string) string {
 			x := &message.Exchange{Protocol: "http", Response: &message.Message{Status: "200", Body: []byte(body), Size: int64(len(body)), WireSize: int64(len(body)),
 				Fields: []message.Field{{Name: "Content-Type", Value: kind}}}}
 			if !r.Apply(x) || string(x.Response.Body) != body {
-				return wire.MaskText
+				return rule.Redacted
 			}
 			return value
 		}
 		x := &message.Exchange{Protocol: "http", Request: &message.Message{Op: "GET", Target: value}}
 		if !r.Apply(x) {
-			return wire.MaskText
+			return rule.Redacted
 		}
 		return x.Request.Target
 	}

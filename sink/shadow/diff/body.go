@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/rule"
 )
 
 // body compares the bodies: JSON by its values, text by its lines, anything
@@ -41,7 +42,7 @@ func (d *Comparer) body(v *Verdict, recorded, replayed *message.Message) {
 
 // text tells the first line that differs.
 func (d *Comparer) text(v *Verdict, was, is string) {
-	if strings.Contains(was, maskText) {
+	if rule.Masked(was) {
 		v.Unread = "recorded body masked"
 		return
 	}
@@ -116,7 +117,7 @@ func (d *Comparer) compare(v *Verdict, path []string, was, is any) {
 			return
 		}
 	case string:
-		if _, ok := is.(string); strings.Contains(x, maskText) || ok && x == is {
+		if _, ok := is.(string); rule.Masked(x) || ok && x == is {
 			return
 		}
 	default:

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/rule"
 )
 
 // Config says what is compared.
@@ -112,11 +113,8 @@ func names(all []string) map[string]bool {
 	return set
 }
 
-// maskText stands in place of what was hidden when an answer was recorded; what
-// it was cannot be compared.
-const maskText = "[REDACTED]"
-
-// Compare compares two answers to the same request.
+// Compare compares two answers to the same request. What was hidden when the
+// first one was recorded cannot be compared.
 func (d *Comparer) Compare(recorded, replayed *message.Message) Verdict {
 	var v Verdict
 	if recorded.Marks&message.StartMissing != 0 {
@@ -172,7 +170,7 @@ func (d *Comparer) headers(v *Verdict, recorded, replayed *message.Message) {
 	for _, n := range order {
 		x, y := a[n], b[n]
 		was, is := strings.Join(x, ", "), strings.Join(y, ", ")
-		if was == is && (len(x) > 0) == (len(y) > 0) || strings.Contains(was, maskText) && len(y) > 0 {
+		if was == is && (len(x) > 0) == (len(y) > 0) || rule.Masked(was) && len(y) > 0 {
 			continue
 		}
 		f := Difference{Kind: Header, Name: n}

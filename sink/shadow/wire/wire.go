@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/rule"
 )
 
 // Refusal says why a recorded request is not sent.
@@ -40,9 +41,6 @@ func Refusals() []Refusal {
 // SafeMethods returns the methods that by their definition change nothing
 // (RFC 9110 section 9.2.1).
 func SafeMethods() []string { return []string{"GET", "HEAD", "OPTIONS", "TRACE"} }
-
-// MaskText stands in records in place of what was hidden.
-const MaskText = "[REDACTED]"
 
 // Config says which requests are sent and what is changed in them.
 type Config struct {
@@ -119,13 +117,13 @@ func (c *Config) wanted(m *message.Message) bool {
 
 // hidden tells whether a mask has been at m.
 func hidden(m *message.Message) bool {
-	if strings.Contains(m.Target, MaskText) || strings.Contains(m.Target, "%5BREDACTED%5D") {
+	if rule.Masked(m.Target) || rule.Masked(m.Body) {
 		return true
 	}
 	for _, f := range m.Fields {
-		if strings.Contains(f.Value, MaskText) {
+		if rule.Masked(f.Value) {
 			return true
 		}
 	}
-	return strings.Contains(string(m.Body), MaskText)
+	return false
 }
