@@ -4,6 +4,7 @@ import (
 	"github.com/passiflow/passiflow/format"
 	"github.com/passiflow/passiflow/format/json"
 	"github.com/passiflow/passiflow/format/line"
+	"github.com/passiflow/passiflow/format/messages"
 )
 
 // FormatOptions are what a format may use.
@@ -16,8 +17,9 @@ type FormatOptions struct {
 // Formats returns what makes a format, by name.
 func Formats() map[string]func(FormatOptions) format.Format {
 	return map[string]func(FormatOptions) format.Format{
-		"json": func(FormatOptions) format.Format { return json.New(json.DefaultConfig()) },
-		"line": lines,
+		"json":     func(FormatOptions) format.Format { return json.New(json.DefaultConfig()) },
+		"line":     lines,
+		"messages": func(FormatOptions) format.Format { return messages.New(messages.DefaultConfig()) },
 	}
 }
 

@@ -3,7 +3,6 @@ package builtin
 import (
 	"fmt"
 
-	"github.com/passiflow/passiflow/format/messages"
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/webhook"
 )
@@ -65,11 +64,7 @@ func newWebhook() *SinkSetup {
 				return Opened{}, err
 			}
 			c.Batch = webhook.Batch(batch)
-			f := o.format("json")
-			if body == "messages" {
-				f = messages.New(messages.DefaultConfig())
-			}
-			s, err := webhook.New(c, f)
+			s, err := webhook.New(c, o.format(body))
 			return Opened{Records: s}, err
 		},
 	}

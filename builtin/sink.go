@@ -90,7 +90,7 @@ func Sinks() []SinkKind {
 }
 
 // recordFormats names the formats that a sink of lines can write.
-func recordFormats() []string { return []string{"json", "line"} }
+func recordFormats() []string { return []string{"json", "line", "messages"} }
 
 func formatOption(name *string) Option {
 	return Option{Name: "format", Usage: "form of the records", To: name, Words: recordFormats()}

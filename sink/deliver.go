@@ -148,6 +148,9 @@ func (q *Queue[T]) deliver(ctx context.Context, timer *time.Timer) (more bool) {
 	}
 }
 
+// GaveUpText is what is logged of records that were tried as often as allowed.
+const GaveUpText = "records dropped: the attempts allowed are used up"
+
 // again deals with a failure that may pass: it waits, or gives up what has been
 // tried often enough. It reports false when the queue is closing and the spool
 // may keep what is left.
@@ -167,7 +170,7 @@ func (q *Queue[T]) again(ctx context.Context, timer *time.Timer, err error, stak
 			n = 1
 		}
 		q.settle(n, GaveUp)
-		q.config.Log.Warn("records dropped: the attempts allowed are used up", "records", n, "error", err)
+		q.config.Log.Warn(GaveUpText, "records", n, "error", err)
 		return true
 	}
 	q.stats.Retries++

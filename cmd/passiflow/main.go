@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 	"unicode"
 
+	"github.com/passiflow/passiflow"
 	"github.com/passiflow/passiflow/internal/config"
 	"github.com/passiflow/passiflow/source/filter"
 )
@@ -33,6 +35,9 @@ type process struct {
 	stdout, stderr *os.File
 	environ        []string
 	signals        <-chan os.Signal
+
+	wrapLog func(slog.Handler) slog.Handler // between a JSON log and its writer; nil: nothing
+	ended   func(*passiflow.Stats)          // told at the end of a run; nil: nobody
 }
 
 func main() {
@@ -47,12 +52,14 @@ func run(args []string) int {
 	// For good: a second signal in the last moments must not take the exit code.
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 
-	p := &process{os.Stdin, os.Stdout, os.Stderr, os.Environ(), signals}
+	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), signals: signals}
 	which, err := p.chooseProfile(args)
 	switch {
 	case err != nil:
 	case which == resurfaceProfile:
 		err = runSniffer(context.Background(), p, args)
+	case which == containerProfile:
+		return runContainer(context.Background(), p)
 	default:
 		root := newRoot(p)
 		root.SetArgs(args)

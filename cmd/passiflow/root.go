@@ -18,7 +18,8 @@ func newRoot(p *process) *cobra.Command {
 		Long: "Passiflow watches network traffic without touching it and writes every HTTP\n" +
 			"exchange that passed, whole or marked with what is missing.\n\n" +
 			"Without a command it takes the place of another program: of the Resurface\n" +
-			"network sniffer with that one's flags (--input-raw) or with USAGE_LOGGERS_URL set.",
+			"network sniffer with that one's flags (--input-raw) or with USAGE_LOGGERS_URL\n" +
+			"set, of the TCP Sniffer container with PORTS set.",
 		Example: "  passiflow capture -i eth0 -p 80,8080\n" +
 			"  passiflow capture -r capture.pcap --json | jq .request.target",
 		Args:          cobra.ArbitraryArgs,

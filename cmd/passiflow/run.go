@@ -28,7 +28,7 @@ type session struct {
 }
 
 func runCapture(ctx context.Context, p *process, c *config.Config, warnings config.Faults) error {
-	log := newLog(p.stderr, &c.Log)
+	log := p.newLog(&c.Log)
 	for _, w := range warnings {
 		log.Warn(w.Problem, "variable", w.Name)
 	}
@@ -158,6 +158,10 @@ func (s *session) run(parent context.Context) error {
 func (s *session) end(w *watch, err error) error {
 	w.clear()
 	s.showLedger()
+	if s.process.ended != nil {
+		st := s.flow.Stats()
+		s.process.ended(&st)
+	}
 	if err != nil {
 		return &exit{exitRun, err}
 	}

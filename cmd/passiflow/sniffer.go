@@ -86,7 +86,7 @@ func runSniffer(ctx context.Context, p *process, args []string) error {
 		ctx, cancel = context.WithTimeout(ctx, s.exitAfter)
 		defer cancel()
 	}
-	newLog(p.stderr, &c.Log).Info("in the place of the Resurface network sniffer", "by", s.inputs[0].host.from)
+	p.newLog(&c.Log).Info("in the place of the Resurface network sniffer", "by", s.inputs[0].host.from)
 	return runCapture(ctx, &in, &c, append(s.warnings, l.Warnings()...))
 }
 
