@@ -55,6 +55,16 @@ func spoolConfig(dir string) sink.QueueConfig {
 	return c
 }
 
+// quickDir returns a directory in memory where there is one: the test syncs often.
+func quickDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "spool")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func openInts(t testing.TB, to sink.Writer[int], c sink.QueueConfig) *sink.Queue[int] {
 	t.Helper()
 	if err := c.Validate(); err != nil {
@@ -344,7 +354,7 @@ func TestSpoolModel(t *testing.T) {
 }
 
 func spoolModel(t *testing.T, r *rand.Rand, seed int) {
-	c := spoolConfig(t.TempDir())
+	c := spoolConfig(quickDir(t))
 	c.Bytes = int64(200 + r.IntN(20_000))
 	c.Batch = int64(10 + r.IntN(500))
 	c.Records = 1 + r.IntN(50)

@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // openSpool opens the directory, makes it where it is missing, and recovers what
@@ -119,7 +119,7 @@ func scan(f io.ReaderAt, size int64, id uint64, from int64, known func([]byte) e
 	if n, err := f.ReadAt(magic, 0); err != nil && err != io.EOF { //nolint:errorlint // ReadAt does not wrap it
 		return nil, 0, err
 	} else if string(magic[:n]) != spoolMagic {
-		if string(magic[:n]) == spoolMagic[:n] || len(bytes.Trim(magic[:n], "\x00")) == 0 {
+		if strings.HasPrefix(spoolMagic, strings.TrimRight(string(magic[:n]), "\x00")) {
 			return g, 0, nil // killed while it was made
 		}
 		return nil, 0, errOtherSpool
