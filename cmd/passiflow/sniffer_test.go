@@ -234,11 +234,19 @@ func TestDotenv(t *testing.T) {
 	}
 }
 
-// receive is a Resurface database.
-func receive(t *testing.T) (url string, lines func() string) {
+// receive is a Resurface database that is away for the first failures requests.
+func receive(t *testing.T, failures int) (url string, lines func() string) {
 	var mu sync.Mutex
 	var all strings.Builder
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		failures--
+		away := failures >= 0
+		mu.Unlock()
+		if away {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		body := io.Reader(r.Body)
 		if r.Header.Get("Content-Encoding") == "deflated" {
 			z, err := zlib.NewReader(body)
@@ -279,7 +287,7 @@ func TestSnifferSubmits(t *testing.T) {
 		{"by variables", `include strict\nallow_http_url`, `["request_url","http://`, `_body"`, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			url, lines := receive(t)
+			url, lines := receive(t, 0)
 			args := []string{"--input-raw", file + ":0", "--input-raw-track-response", "--output-resurface", url, "--output-resurface-rules", c.rules}
 			if c.environ {
 				args = nil
@@ -299,9 +307,28 @@ func TestSnifferSubmits(t *testing.T) {
 	}
 }
 
+// A database that is away for a while loses nothing, and gets nothing twice.
+func TestSnifferOutlastsAnOutage(t *testing.T) {
+	url, lines := receive(t, 3)
+	p := start(t, "in the place", "--input-raw", write(t, "long")+":0", "--output-resurface", url, "--output-resurface-rules", "include debug")
+	if code := p.end(); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, p.words.String())
+	}
+	seen := map[string]bool{}
+	got := strings.Split(strings.TrimSpace(lines()), "\n")
+	for _, l := range got {
+		_, l, _ = strings.Cut(l, `["request_url",`)
+		l, _, _ = strings.Cut(l, "]")
+		seen[l] = true
+	}
+	if len(got) != 3000 || len(seen) != 3000 {
+		t.Errorf("%d messages, %d of them different, of 3000\n%s", len(got), len(seen), p.words.String())
+	}
+}
+
 // An address without TLS is refused before anything is captured.
 func TestSnifferRefusesHTTP(t *testing.T) {
-	url, _ := receive(t)
+	url, _ := receive(t, 0)
 	p := start(t, "allow_http_url", "--input-raw", write(t, "shop"), "--output-resurface", url)
 	if code := p.end(); code != exitUsage {
 		t.Errorf("exit code %d\n%s", code, p.words.String())
@@ -314,7 +341,7 @@ func TestSnifferListens(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no signals on Windows")
 	}
-	url, lines := receive(t)
+	url, lines := receive(t, 0)
 	port := freePort(t)
 	t.Setenv("USAGE_LOGGERS_URL", url)
 	t.Setenv("USAGE_LOGGERS_RULES", "include debug")
