@@ -1,9 +1,12 @@
 package format
 
 import (
+	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
@@ -15,49 +18,104 @@ const digits = "0123456789abcdef"
 // U+FFFD, and control characters are spelled out, so that a terminal that shows
 // the text does not obey it.
 func AppendQuoted[T ~string | ~[]byte](dst []byte, s T) []byte {
-	dst = append(dst, '"')
-	from := 0
+	// Text and bytes begin with the same two words, and neither is written to.
+	text := *(*string)(unsafe.Pointer(&s))
+	return append(appendInside(append(dst, '"'), unsafe.Slice(unsafe.StringData(text), len(text))), '"')
+}
+
+// room is more than one step of appendInside writes: eight bytes, spelled out,
+// and what a wide store writes behind them.
+const room = 8*6 + 8
+
+// appendInside appends s as the inside of a JSON string, eight bytes at a time.
+func appendInside(dst, s []byte) []byte {
+	d := slices.Grow(dst, len(s)+len(s)/8+room)
+	n := len(d)
+	d = d[:cap(d)]
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
-			i++
-			continue
+		if len(d)-n < room {
+			d = slices.Grow(d[:n], len(s)-i+len(s)/8+room)
+			d = d[:cap(d)]
 		}
-		size := 1
-		if c >= utf8.RuneSelf {
-			var r rune
-			r, size = utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
-			if r != utf8.RuneError && r >= 0xa0 && r != '\u2028' && r != '\u2029' || r == utf8.RuneError && size > 1 {
-				i += size
+		if i+8 <= len(s) {
+			w := binary.LittleEndian.Uint64(s[i:])
+			if m := special(w); m == 0 {
+				binary.LittleEndian.PutUint64(d[n:], w)
+				i, n = i+8, n+8
+				continue
+			} else if w&highs == 0 {
+				// No branch for each of them: which they are is hard to foresee.
+				for range 8 {
+					e := escapes[w&0x7f]
+					binary.LittleEndian.PutUint64(d[n:], e)
+					n += int(e >> 56)
+					w >>= 8
+				}
+				i += 8
 				continue
 			}
-			dst = append(dst, s[from:i]...)
-			switch {
-			case r == utf8.RuneError:
-				dst = append(dst, `\ufffd`...)
-			default:
-				dst = append(dst, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
-			}
+		}
+		if c := s[i]; c < utf8.RuneSelf {
+			e := escapes[c]
+			binary.LittleEndian.PutUint64(d[n:], e)
+			i, n = i+1, n+int(e>>56)
+			continue
+		}
+		r, size := utf8.DecodeRune(s[i:])
+		if r < 0xa0 || r == '\u2028' || r == '\u2029' || r == utf8.RuneError && size == 1 {
+			n += spell(d[n:], uint16(r))
 		} else {
-			dst = append(dst, s[from:i]...)
-			switch c {
-			case '"', '\\':
-				dst = append(dst, '\\', c)
-			case '\n':
-				dst = append(dst, '\\', 'n')
-			case '\r':
-				dst = append(dst, '\\', 'r')
-			case '\t':
-				dst = append(dst, '\\', 't')
-			default:
-				dst = append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-			}
+			n += copy(d[n:], s[i:i+size])
 		}
 		i += size
-		from = i
 	}
-	dst = append(dst, s[from:]...)
-	return append(dst, '"')
+	return d[:n]
+}
+
+// escapes holds what stands for each byte of ASCII, and in the highest byte how
+// long that is.
+var escapes = makeEscapes()
+
+func makeEscapes() (all [utf8.RuneSelf]uint64) {
+	for c := range all {
+		e := []byte{byte(c)}
+		switch {
+		case c == '"' || c == '\\':
+			e = []byte{'\\', byte(c)}
+		case c == '\n':
+			e = []byte(`\n`)
+		case c == '\r':
+			e = []byte(`\r`)
+		case c == '\t':
+			e = []byte(`\t`)
+		case c < ' ' || c == 0x7f:
+			e = make([]byte, 6)
+			spell(e, uint16(c))
+		}
+		for i, b := range e {
+			all[c] |= uint64(b) << (8 * i)
+		}
+		all[c] |= uint64(len(e)) << 56
+	}
+	return all
+}
+
+const ones, lows, highs = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f, 0x8080808080808080
+
+// special has the high bit set in each byte of w that is not copied as it is,
+// and in no other: control characters, quote, backslash, and all from 0x7f on.
+func special(w uint64) uint64 {
+	plain := w&lows + ones*(0x80-' ') // has the high bit where a byte is at least a space
+	quote, back, delete := w^ones*'"', w^ones*'\\', w^ones*0x7f
+	// A byte is none of the three where a bit of the difference is set.
+	differs := (quote&lows + lows | quote) & (back&lows + lows | back) & (delete&lows + lows | delete)
+	return (w | ^(plain & differs)) & highs
+}
+
+// spell writes r as \u and four digits.
+func spell(d []byte, r uint16) int {
+	d[0], d[1], d[2], d[3], d[4], d[5] = '\\', 'u', digits[r>>12], digits[r>>8&15], digits[r>>4&15], digits[r&15]
+	return 6
 }
 
 // Body returns the body of m, without the beginning of a character that the

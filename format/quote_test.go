@@ -53,3 +53,33 @@ func TestBody(t *testing.T) {
 		}
 	}
 }
+
+// Each byte at each place of a word, against what is written one by one.
+func TestQuotedPlaces(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			s := []byte("abcdefghijklmnopqrst")
+			s[at] = byte(c)
+			var want []byte
+			for _, x := range s {
+				q := format.AppendQuoted(nil, []byte{x})
+				want = append(want, q[1:len(q)-1]...)
+			}
+			if got := string(format.AppendQuoted(nil, s)); got != `"`+string(want)+`"` {
+				t.Fatalf("%q: %s", s, got)
+			}
+		}
+	}
+}
+
+func BenchmarkQuoted(b *testing.B) {
+	for name, s := range map[string]string{"json": strings.Repeat(`{"id":4711,"name":"a cup of tea","tags":["blue"]},`, 100), "text": strings.Repeat("The quick brown fox jumps. ", 200)} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(s)))
+			var dst []byte
+			for b.Loop() {
+				dst = format.AppendQuoted(dst[:0], s)
+			}
+		})
+	}
+}
