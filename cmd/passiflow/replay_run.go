@@ -26,7 +26,7 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 		case <-ctx.Done():
 		}
 	}()
-	o.Stdin, o.Log = p.stdin, newLog(p.stderr, &f.shared.Log)
+	o.Stdin, o.Log = p.stdin, p.newLog(&f.shared.Log)
 	if !f.secrets {
 		o.Compare.Show = replay.Hide(rule.Default())
 	}
