@@ -76,8 +76,17 @@ func merge(found []span) []span {
 	return out
 }
 
-// text masks what is in s as it stands.
+// text masks what is in s, also where characters are written as escapes of
+// JSON.
 func (d *detector) text(s string, cut bool, t *trace, under string) string {
+	if strings.Contains(s, `\u00`) {
+		s = d.escaped(s, cut, 0, t, under)
+	}
+	return d.plain(s, cut, t, under)
+}
+
+// plain masks what is in s as it stands.
+func (d *detector) plain(s string, cut bool, t *trace, under string) string {
 	var out splice
 	for _, f := range d.find(s, cut) {
 		out.put(s, f.from, f.to, d.with.hit(t, under, f.kind, s[f.from:f.to]))
@@ -85,11 +94,11 @@ func (d *detector) text(s string, cut bool, t *trace, under string) string {
 	return out.end(s)
 }
 
-// url masks what is in s, also where it is percent-encoded.
+// url masks what is in s, also where it is percent-encoded. What is encoded
+// comes first: a part of it would otherwise be taken for the whole.
 func (d *detector) url(s string, cut bool, t *trace, under string) string {
-	s = d.text(s, cut, t, under)
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return s
+		return d.text(s, cut, t, under)
 	}
 	var out splice
 	for at := 0; at < len(s); {
@@ -98,14 +107,18 @@ func (d *detector) url(s string, cut bool, t *trace, under string) string {
 			end++
 		}
 		if v := s[at:end]; strings.IndexByte(v, '%') >= 0 || strings.IndexByte(v, '+') >= 0 {
+			last := cut && end == len(s)
+			if i := strings.LastIndexByte(v, '%'); last && i >= len(v)-2 {
+				v = v[:max(i, 0)] // the rest of it is missing
+			}
 			plain := percentDecode(v)
-			if masked := d.text(plain, cut && end == len(s), t, under); masked != plain {
+			if masked := d.text(plain, last, t, under); masked != plain {
 				out.put(s, at, end, percentEncode(masked))
 			}
 		}
 		at = end + 1
 	}
-	return out.end(s)
+	return d.text(out.end(s), cut, t, under)
 }
 
 // percentEncode encodes what would be read as something else in a URL or form.
@@ -126,6 +139,9 @@ func percentEncode(s string) string {
 // json masks what is in a text of JSON, so that it remains JSON: a number turns
 // into a string, and what is written with escapes is seen too.
 func (d *detector) json(s string, cut bool, t *trace, under string) string {
+	if strings.Contains(s, `\u00`) {
+		s = d.escaped(s, cut, 0, t, under)
+	}
 	var out splice
 	inside, at := false, 0 // whether s[at] stands in a string
 	for _, f := range d.find(s, cut) {
@@ -146,10 +162,7 @@ func (d *detector) json(s string, cut bool, t *trace, under string) string {
 		out.quoted(s, from, to, `"`, text)
 		at = to
 	}
-	if s = out.end(s); strings.Contains(s, `\u00`) {
-		return d.escaped(s, t, under)
-	}
-	return s
+	return out.end(s)
 }
 
 func number(c byte) bool {
@@ -171,8 +184,9 @@ func quotes(s string, inside bool) bool {
 	}
 }
 
-// escaped masks in strings with characters of ASCII that are written as escapes.
-func (d *detector) escaped(s string, t *trace, under string) string {
+// escaped masks in strings with characters of ASCII that are written as escapes,
+// also in strings of JSON in strings.
+func (d *detector) escaped(s string, cut bool, depth int, t *trace, under string) string {
 	var out splice
 	for at := 0; at < len(s); {
 		from := nextQuote(s, at, 0)
@@ -180,18 +194,37 @@ func (d *detector) escaped(s string, t *trace, under string) string {
 			break
 		}
 		end := nextQuote(s, from+1, 0)
-		if end < 0 {
+		open := end < 0
+		if open {
 			end = len(s)
 		}
 		if v := s[from+1 : end]; strings.Contains(v, `\u00`) {
+			if open && cut {
+				v = v[:len(v)-brokenEscape(v)]
+			}
 			plain := unescapeOnce(v)
-			if masked := d.text(plain, false, t, under); masked != plain {
+			masked := plain
+			if depth < deepestPart && strings.Contains(plain, `\u00`) {
+				masked = d.escaped(masked, cut && open, depth+1, t, under)
+			}
+			if masked = d.plain(masked, cut && open, t, under); masked != plain {
 				out.put(s, from+1, end, escape(masked))
 			}
 		}
 		at = end + 1
 	}
 	return out.end(s)
+}
+
+// brokenEscape returns how many bytes at the end of s are part of an escape that
+// was cut.
+func brokenEscape(s string) int {
+	for n := 1; n < 6 && n <= len(s); n++ {
+		if i := len(s) - n; s[i] == '\\' && backslashes(s, i)&1 == 0 && (n == 1 || s[i+1] == 'u') {
+			return n
+		}
+	}
+	return 0
 }
 
 // escape writes s as it stands in a string of JSON.

@@ -51,8 +51,14 @@ func spellings(c byte) []byte {
 func endHash(a, b byte) uint { return (uint(a|0x20)<<4 ^ uint(b|0x20)) & 1023 }
 
 // level is how deep in strings of JSON a quotation mark stands: so many
-// backslashes are before it. 0, 1, 3, 7: one level less than the next.
+// backslashes are its own. 0, 1, 3, 7: one level less than the next. What is
+// before them belongs to the text: at level n backslashes of the text come in
+// multiples of 2n+2, and those before a quotation mark of the text are 2n+1
+// more.
 type level int
+
+// levelOf returns the level of a quotation mark behind so many backslashes.
+func levelOf(backslashes int) level { return level((backslashes ^ (backslashes + 1)) >> 1) }
 
 // deepest bounds levels: what stands in more strings than that has more
 // backslashes than anything else.
@@ -109,11 +115,11 @@ const longestName = 1024
 // name returns what to do with the value of the name that ends before the
 // quotation mark s[e], and at what level it stands.
 func (j *jsonNames) name(s string, e int) (*with, level) {
-	k := backslashes(s, e)
-	if k&(k+1) != 0 || k > deepest { // an even number, say: the last of them belong to the name
-		k = 0
+	lv := levelOf(backslashes(s, e))
+	if lv > deepest {
+		return nil, 0
 	}
-	end := e - k
+	end := e - int(lv)
 	for at := end; ; {
 		from := max(end-longestName, 0)
 		at = strings.LastIndexByte(s[from:at], '"')
@@ -121,8 +127,8 @@ func (j *jsonNames) name(s string, e int) (*with, level) {
 			return nil, 0
 		}
 		at += from
-		if n := backslashes(s, at); n == k || k == 0 && n&1 == 0 {
-			return j.names.find(unescape(s[at+1:end], level(k))), level(k)
+		if levelOf(backslashes(s, at)) == lv {
+			return j.names.find(unescape(s[at+1:end], lv)), lv
 		}
 	}
 }
@@ -234,8 +240,7 @@ func nextQuote(s string, at int, lv level) int {
 			return -1
 		}
 		i += k
-		n := backslashes(s[at:], i-at)
-		if n == int(lv) || lv == 0 && n&1 == 0 {
+		if levelOf(backslashes(s[at:], i-at)) == lv {
 			return i - int(lv)
 		}
 	}

@@ -55,11 +55,19 @@ func parts(c byte) bool {
 	return false
 }
 
-// target masks the parameters in the target of a request and in the fields that
+// urls masks the parameters in the target of a request and in the fields that
 // hold URLs.
 func (n *names) urls(m *message.Message, t *trace) {
 	if strings.IndexByte(m.Target, '=') >= 0 {
-		m.Target = n.pairs(m.Target, '&', t, "target.")
+		path, query := m.Target, ""
+		if i := strings.IndexByte(path, '?'); i >= 0 {
+			path, query = path[:i], path[i:]
+		}
+		was := len(path)
+		path = n.pairs(path, '&', t, "target.")
+		if masked := n.pairs(query, '&', t, "target."); masked != query || len(path) != was || path != m.Target[:was] {
+			m.Target = path + masked
+		}
 	}
 	for i := range m.Fields {
 		f := &m.Fields[i]

@@ -122,7 +122,7 @@ func TestMaskHead(t *testing.T) {
 		"/a?x=1&TOKEN=s&y=2":     "/a?x=1&TOKEN=[REDACTED]&y=2",
 		"/a?%74oken=s":           "/a?%74oken=[REDACTED]",
 		"/a?token=s;t&y=2":       "/a?token=[REDACTED]&y=2",
-		"/a;token=s?x=1":         "/a;token=[REDACTED]",
+		"/a;token=s?x=1":         "/a;token=[REDACTED]?x=1",
 		"/a?user[token]=s":       "/a?user[token]=[REDACTED]",
 		"/a?user%5Btoken%5D=s":   "/a?user%5Btoken%5D=[REDACTED]",
 		"/a?token=&x=1":          "/a?token=&x=1",

@@ -30,8 +30,7 @@ func emails(s string, cut bool, found []span) []span {
 			continue
 		}
 		if cut && to == len(s) {
-			found = append(found, span{from, to, kindEmail})
-			break
+			return append(found, span{from, to, kindEmail})
 		}
 		if dot == to-1 { // the end of a sentence
 			to, dot = dot, strings.LastIndexByte(s[i:dot], '.')+i
@@ -41,6 +40,24 @@ func emails(s string, cut bool, found []span) []span {
 		}
 		found = append(found, span{from, to, kindEmail})
 		low, i = to, to-1
+	}
+	if cut {
+		return emailAtEnd(s, low, found)
+	}
+	return found
+}
+
+// emailAtEnd takes the word at the end of a text that was cut there for the
+// beginning of an address: nobody can tell, and half a word is no loss.
+func emailAtEnd(s string, low int, found []span) []span {
+	from, letters := len(s), 0
+	for from > low && len(s)-from < 64 && localByte(s[from-1]) {
+		if from--; letter(s[from]) {
+			letters++
+		}
+	}
+	if from = behindEscape(s, from); letters > 1 && len(s)-from > 3 {
+		return append(found, span{from, len(s), kindEmail})
 	}
 	return found
 }
@@ -141,13 +158,25 @@ func (d *detector) tokens(s string, cut bool, found []span) []span {
 			found = keys(s, from, to, found)
 		}
 	}
-	if cut && d.bearer {
-		from := len(s)
-		for from > 0 && secretByte(s[from-1]) {
-			from--
-		}
-		if len(s)-from < shortestToken && from < len(s) && afterBearer(s, from) {
-			found = append(found, span{from, len(s), kindBearer})
+	if cut {
+		found = d.tokenAtEnd(s, found)
+	}
+	return found
+}
+
+// tokenAtEnd finds what may be the beginning of a token at the end of a text
+// that was cut there.
+func (d *detector) tokenAtEnd(s string, found []span) []span {
+	from := len(s)
+	for from > 0 && secretByte(s[from-1]) {
+		from--
+	}
+	if from = behindEscape(s, from); d.bearer && from < len(s) && afterBearer(s, from) {
+		return append(found, span{from, len(s), kindBearer})
+	}
+	for i := from; d.key && i < len(s); i++ {
+		if (i == from || !tokenByte(s[i-1])) && keyBegins(s[i:]) > 0 {
+			return append(found, span{i, len(s), kindKey})
 		}
 	}
 	return found
@@ -184,7 +213,22 @@ func keys(s string, from, to int, found []span) []span {
 
 // keyLength returns how long the key is that s begins with, 0 for none.
 func keyLength(s string) int {
-	least := 0
+	least := keyBegins(s)
+	if least == 0 {
+		return 0
+	}
+	n := 0
+	for n < len(s) && (tokenByte(s[n]) || s[n] == '.') {
+		n++
+	}
+	if n < least {
+		return 0
+	}
+	return n
+}
+
+// keyBegins returns the least length of a key that begins as s does, 0 for none.
+func keyBegins(s string) (least int) {
 	switch s[0] {
 	case 'A':
 		if has(s, "AKIA", "ASIA") {
@@ -235,17 +279,7 @@ func keyLength(s string) int {
 			least = 24
 		}
 	}
-	if least == 0 {
-		return 0
-	}
-	n := 0
-	for n < len(s) && (tokenByte(s[n]) || s[n] == '.') {
-		n++
-	}
-	if n < least {
-		return 0
-	}
-	return n
+	return least
 }
 
 func has(s string, beginnings ...string) bool {
