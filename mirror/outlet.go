@@ -114,7 +114,7 @@ func (s *session) send(ctx context.Context, o *outlet, data []byte) error {
 		}
 		return err
 	}
-	n, err := sink.WriteConn(ctx, o.conn, data)
+	n, err := o.write(ctx, data)
 	s.sent.forwarded.Add(uint64(n))
 	switch {
 	case err == nil:
@@ -127,6 +127,20 @@ func (s *session) send(ctx context.Context, o *outlet, data []byte) error {
 		return fmt.Errorf("send to the mirror's target %s: %w", s.m.config.TargetAddr, err)
 	}
 	return nil
+}
+
+// write writes b until ctx ends.
+func (o *outlet) write(ctx context.Context, b []byte) (int, error) {
+	if o.oneWay != nil {
+		return o.oneWay.Write(ctx, b, 0)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = o.conn.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	n, err := o.conn.Write(b)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return n, err
 }
 
 // again is how long after a failure to connect nobody else tries: there may be

@@ -15,6 +15,8 @@ type OneWay struct {
 	wait time.Duration
 	done chan struct{}
 	over atomic.Bool
+	ctx  context.Context // whose end ends a Write that waits
+	stop func() bool
 }
 
 // NewOneWay takes over conn and starts a goroutine that reads it. The place has
@@ -29,19 +31,30 @@ func NewOneWay(conn net.Conn, wait time.Duration, answered func(bytes int)) *One
 	return o
 }
 
-// Write sends b and returns how much of it was handed to the system.
-func (o *OneWay) Write(ctx context.Context, b []byte) (int, error) {
-	return WriteConn(ctx, o.conn, b)
-}
-
-// WriteTimeout is Write where the place may take nothing for at most the time
-// stall.
-func (o *OneWay) WriteTimeout(ctx context.Context, b []byte, stall time.Duration) (sent int, err error) {
+// Write sends b and returns how much of it was handed to the system. The place
+// may take nothing for at most the time stall; 0: for ever.
+func (o *OneWay) Write(ctx context.Context, b []byte, stall time.Duration) (sent int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if o.ctx != ctx { // nearly always it is the same
+		o.forget()
+		o.ctx = ctx
+		o.stop = context.AfterFunc(ctx, func() { _ = o.conn.SetWriteDeadline(time.Unix(1, 0)) })
+	}
 	const piece = 256 << 10 // what a stall is counted from
 	for len(b) > 0 {
-		_ = o.conn.SetWriteDeadline(time.Now().Add(stall))
-		n, err := WriteConn(ctx, o.conn, b[:min(len(b), piece)])
+		if stall > 0 {
+			_ = o.conn.SetWriteDeadline(time.Now().Add(stall))
+			if err := ctx.Err(); err != nil { // its deadline may have been before
+				return sent, err
+			}
+		}
+		n, err := o.conn.Write(b[:min(len(b), piece)])
 		sent += n
+		if ctx.Err() != nil && err != nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return sent, err
 		}
@@ -50,20 +63,10 @@ func (o *OneWay) WriteTimeout(ctx context.Context, b []byte, stall time.Duration
 	return sent, nil
 }
 
-// WriteConn writes b to conn until ctx ends.
-func WriteConn(ctx context.Context, conn net.Conn, b []byte) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+func (o *OneWay) forget() {
+	if o.stop != nil {
+		o.stop()
 	}
-	if ctx.Done() == nil {
-		return conn.Write(b)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })
-	n, err := conn.Write(b)
-	if !stop() && ctx.Err() != nil && err != nil {
-		err = ctx.Err()
-	}
-	return n, err
 }
 
 // End says that no more will be sent. It does not wait: Done is closed when the
@@ -72,6 +75,7 @@ func (o *OneWay) End() {
 	if o.over.Swap(true) {
 		return
 	}
+	o.forget()
 	half, ok := o.conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		o.conn.Close()
@@ -88,18 +92,16 @@ func (o *OneWay) End() {
 // Abort ends the connection at once.
 func (o *OneWay) Abort() {
 	o.over.Store(true)
+	o.forget()
 	o.conn.Close()
 }
 
 // Done is closed when nothing more is read.
 func (o *OneWay) Done() <-chan struct{} { return o.done }
 
-// The room that answers are read into grows with what comes at once: there may
-// be thousands of connections that are silent.
-const (
-	leastRoom = 512
-	mostRoom  = 32 << 10
-)
+// room is what answers are read into. It is small, because there may be
+// thousands of connections.
+const room = 1 << 10
 
 func (o *OneWay) read(answered func(int)) {
 	defer func() {
@@ -108,7 +110,7 @@ func (o *OneWay) read(answered func(int)) {
 			o.conn.Close()
 		}
 	}()
-	b := make([]byte, leastRoom)
+	b := make([]byte, room)
 	for {
 		n, err := o.conn.Read(b)
 		if n > 0 {
@@ -116,12 +118,6 @@ func (o *OneWay) read(answered func(int)) {
 		}
 		if err != nil {
 			return
-		}
-		switch {
-		case n == len(b) && n < mostRoom:
-			b = make([]byte, min(4*n, mostRoom))
-		case n < leastRoom && len(b) > leastRoom:
-			b = make([]byte, leastRoom)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (f *forward) send(ctx context.Context, l *line, c *message.Chunk) error {
 	if len(c.Data) == 0 {
 		return nil
 	}
-	if _, err := l.WriteTimeout(ctx, c.Data, f.config.Stall); err != nil {
+	if _, err := l.Write(ctx, c.Data, f.config.Stall); err != nil {
 		return fmt.Errorf("forward to %s: %w", f.config.Address, err)
 	}
 	return nil
