@@ -95,7 +95,9 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		f := builtin.Formats()[name](lines)
 		to := stdout.DefaultConfig()
 		to.Writer = p.stdout
-		o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q)
+		if err := o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q); err != nil {
+			return err
+		}
 	}
 	own := &sink.Own{}
 	if len(c.Sinks) > 0 {
@@ -131,7 +133,10 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			}
 			e.Outputs = append(e.Outputs, out)
 		default:
-			o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, q)
+			if err := o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, q); err != nil {
+				_ = to.Records.Close(context.Background())
+				return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
+			}
 		}
 		e.Outputs[len(e.Outputs)-1].Rules = rules
 	}
@@ -150,8 +155,11 @@ func openFailure(err error) int {
 }
 
 // records puts a queue before a sink of records.
-func (o *outputs) records(e *passiflow.Config, x *output, unit string, to sink.Sink, q sink.QueueConfig) {
-	r := sink.NewRecords(to, q)
+func (o *outputs) records(e *passiflow.Config, x *output, unit string, to sink.Sink, q sink.QueueConfig) error {
+	r, err := sink.OpenRecords(to, q)
+	if err != nil {
+		return err
+	}
 	x.queue, x.records = r, true
 	o.all = append(o.all, x)
 	out := passiflow.Output{Records: r}
@@ -162,6 +170,7 @@ func (o *outputs) records(e *passiflow.Config, x *output, unit string, to sink.S
 		out.Unit = passiflow.UnitMessage
 	}
 	e.Outputs = append(e.Outputs, out)
+	return nil
 }
 
 // production tells whether the environment says that this is no trial.
