@@ -4,6 +4,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"net/http"
@@ -323,6 +324,40 @@ func TestSnifferOutlastsAnOutage(t *testing.T) {
 	}
 	if len(got) != 3000 || len(seen) != 3000 {
 		t.Errorf("%d messages, %d of them different, of 3000\n%s", len(got), len(seen), p.words.String())
+	}
+}
+
+// What waits on disk for a database that is away is what the rules have left,
+// and the next start delivers it.
+func TestSnifferSpools(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PASSIFLOW_SPOOL", dir)
+	t.Setenv("PASSIFLOW_SHUTDOWN_GRACE", "500ms")
+	away, _ := receive(t, 1<<30)
+	rules := "include strict\nallow_http_url"
+	p := start(t, "in the place", "--input-raw", write(t, "shop"), "--output-resurface", away, "--output-resurface-rules", rules)
+	p.end()
+	found := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		for _, secret := range []string{"s3cret", "welcome", "cup"} {
+			if strings.Contains(string(data), secret) {
+				t.Errorf("%s holds %s", path, secret)
+			}
+		}
+		found += strings.Count(string(data), "request_url")
+		return err
+	})
+	if err != nil || found != 3 {
+		t.Fatalf("%d records on disk, %v\n%s", found, err, p.words.String())
+	}
+	url, lines := receive(t, 0)
+	p = start(t, "in the place", "--input-raw", write(t, "silent"), "--output-resurface", url, "--output-resurface-rules", rules)
+	if code := p.end(); code != exitOK || strings.Count(lines(), "\n") != 3 {
+		t.Errorf("exit code %d, sent\n%s\n%s", code, lines(), p.words.String())
 	}
 }
 
