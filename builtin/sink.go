@@ -65,12 +65,13 @@ type SinkOptions struct {
 	Log        *slog.Logger
 	Getenv     func(string) string
 	Stdout     io.Writer
-	Dial       sink.Dial // opens connections; nil: a net.Dialer does
-	Production bool      // credentials and records go nowhere without TLS
-	Version    string    // of the program
-	Unit       string    // of its records: exchange, message, flow
-	Live       bool      // time passes while nothing comes
-	Snaplen    int       // bytes of a packet that were kept
+	Dial       sink.Dial                   // opens connections; nil: a net.Dialer does
+	Ask        func(question string) error // before something is sent to another machine; its error refuses. nil refuses
+	Production bool                        // credentials and records go nowhere without TLS
+	Version    string                      // of the program
+	Unit       string                      // of its records: exchange, message, flow
+	Live       bool                        // time passes while nothing comes
+	Snaplen    int                         // bytes of a packet that were kept
 	Lines      FormatOptions
 }
 
@@ -85,6 +86,7 @@ func Sinks() []SinkKind {
 		{"pcap", "packets of the conversations with a record that the rules keep, as pcapng", newPcap},
 		{"resurface", "records to a Resurface database, under its own logging rules", newResurface},
 		{"forward", "bytes of one side of each conversation to a target, as they were captured", newForward},
+		{"shadow", "requests of exchanges to a target as they pass, its answers compared", newShadow},
 		{"record", "bytes of conversations in the record format of a traffic mirror, as they were captured", newRecord},
 	}
 }

@@ -106,7 +106,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 	for _, s := range c.Sinks {
 		log := o.log.With("sink", s.Name)
 		to, err := s.Setup.Open(builtin.SinkOptions{Log: log, Dial: own.Dial, Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
-			Unit: s.Unit, Live: live, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
+			Unit: s.Unit, Live: live, Ask: func(q string) error { return allow(p, c.Run.Yes, q) }, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
 		if err != nil {
 			return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
 		}

@@ -28,7 +28,7 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 	}()
 	o.Stdin, o.Log = p.stdin, p.newLog(&f.shared.Log)
 	if !f.secrets {
-		o.Compare.Show = replay.Hide(rule.Default())
+		o.Compare.Show = diff.Hide(rule.Default())
 	}
 	if _, err := diff.New(o.Compare); err != nil {
 		return fmt.Errorf("--ignore-json: %w", err)
@@ -51,8 +51,8 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 		}
 		return f.write(p, report)
 	}
-	if !loopback && !f.yes && r.Sendable > 0 {
-		if err := ask(p, fmt.Sprintf("Send %d requests to %s, which is not this machine?", r.Sendable, o.Target)); err != nil {
+	if !loopback && r.Sendable > 0 {
+		if err := allow(p, f.yes, fmt.Sprintf("Send %d requests to %s, which is not this machine?", r.Sendable, o.Target)); err != nil {
 			return err
 		}
 	}
@@ -89,8 +89,12 @@ func (f *replayFlags) trust() error {
 	return nil
 }
 
-// ask asks on the terminal, and refuses where there is none.
-func ask(p *process, question string) error {
+// allow asks on the terminal unless yes is said already, and refuses where there
+// is none.
+func allow(p *process, yes bool, question string) error {
+	if yes {
+		return nil
+	}
 	in, ok := p.stdin.(*os.File)
 	if !ok || !terminal(in) || !terminal(p.stderr) {
 		return fmt.Errorf("%s There is no terminal to ask on: say --yes", question)

@@ -35,6 +35,13 @@ func TestScript(t *testing.T) {
 			"code": code,
 			"tape": tape,
 			"shop": openShop,
+			"envsubst": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: envsubst file")
+				}
+				text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+			},
 		},
 	})
 }

@@ -82,6 +82,7 @@ type Run struct {
 	ShutdownGrace time.Duration
 	Silence       time.Duration
 	Production    bool
+	Yes           bool
 	Metrics       string
 	Spool         string
 }

@@ -123,6 +123,8 @@ func (c *Config) Settings() []Setting {
 			text{p: &c.Run.Spool, kind: "DIR"}},
 		{"run.metrics", "metrics", "", "address to answer Prometheus on (/metrics, /healthz), as :9464 or 127.0.0.1:9464",
 			text{p: &c.Run.Metrics, kind: "ADDRESS"}},
+		{"run.yes", "yes", "", "do not ask before requests are sent to another machine (sink shadow)",
+			yes{p: &c.Run.Yes}},
 		{"run.production", "production", "", "refuse to send records anywhere without TLS; NODE_ENV=production and TCP_SNIFFER_PRODUCTION=1 mean the same",
 			yes{p: &c.Run.Production}},
 

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/sink/shadow/diff"
 	"github.com/passiflow/passiflow/sink/shadow/wire"
 )
@@ -101,7 +100,7 @@ func (t *talk) connect(lines *sync.WaitGroup) (*line, error) {
 	if l != nil && !l.ended() {
 		return l, nil
 	}
-	conn, err := t.options.Target.Dial(t.ctx, t.options.Connect)
+	conn, err := t.options.Target.Connect(t.ctx, t.options.Connect)
 	if err != nil {
 		return nil, err
 	}
@@ -136,19 +135,5 @@ func (t *talk) lost(f *flight, err error) {
 }
 
 func (t *talk) outcome(f *flight) *diff.Outcome {
-	q := f.step.x.Request
-	o := &diff.Outcome{Time: q.Start.Time(), Client: t.flow.Client.String(), Method: q.Op, Target: q.Target, Sent: t.options.Request.Target(q),
-		Recorded: f.step.x.Response, WasFirst: diff.Unknown, WasLast: diff.Unknown, IsFirst: diff.Unknown, IsLast: diff.Unknown}
-	if a := o.Recorded; a != nil {
-		o.WasFirst, o.WasLast = took(q.Start, a.Start), took(q.Start, a.End)
-	}
-	return o
-}
-
-// took returns the time between two moments, Unknown where one is not known.
-func took(from, to packet.Time) time.Duration {
-	if from == 0 || to < from {
-		return diff.Unknown
-	}
-	return to.Sub(from)
+	return diff.NewOutcome(f.step.x, t.options.Request.Target(f.step.x.Request))
 }

@@ -167,8 +167,15 @@ func (d *Comparer) arrays(v *Verdict, path []string, was, is []any) {
 		d.compare(v, append(path[:len(path):len(path)], index+strconv.Itoa(i)), was[i], is[i])
 	}
 	if len(was) != len(is) {
-		v.add(Difference{Body, spell(path), fmt.Sprintf("%d items", len(was)), fmt.Sprintf("%d items", len(is))})
+		v.add(Difference{Body, spell(path), items(len(was)), items(len(is))})
 	}
+}
+
+func items(n int) string {
+	if n == 1 {
+		return "1 item"
+	}
+	return strconv.Itoa(n) + " items"
 }
 
 // sameNumber tells whether two numbers are the same one, written in two ways.

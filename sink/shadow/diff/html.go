@@ -41,6 +41,15 @@ func share(n, all int64) string {
 	return fmt.Sprintf("%.3g %%", 100*float64(n)/float64(all))
 }
 
+// topRoutes is how many routes the page shows at once.
+const topRoutes = 25
+
+// TopRoutes lists the routes that the page shows at once.
+func (r *Report) TopRoutes() []RouteCount { return r.Routes[:min(topRoutes, len(r.Routes))] }
+
+// MoreRoutes lists the others.
+func (r *Report) MoreRoutes() []RouteCount { return r.Routes[min(topRoutes, len(r.Routes)):] }
+
 // Bars lists the percentiles that the page draws.
 func (r *Report) Bars() (all []Bar) {
 	l := r.LastByte

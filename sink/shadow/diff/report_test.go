@@ -57,7 +57,7 @@ func TestTally(t *testing.T) {
 	all.Wait()
 	a.Refuse("masked", 3)
 	r := a.Report()
-	if r.Sent != 100 || r.Answered != 60 || r.Same != 20 || r.Different != 40 || len(r.Examples) != 2 {
+	if r.Sent != 100 || r.Answered != 60 || r.Same != 20 || r.Different != 40 || len(r.Examples) != 2 || r.Examples[0].Differences[0].Kind == r.Examples[1].Differences[0].Kind {
 		t.Errorf("%+v", r)
 	}
 	for _, x := range []struct{ got, want any }{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
 )
 
 // Bounds of what a tally tells apart; the rest counts as "(others)".
@@ -36,6 +37,26 @@ type Outcome struct {
 	Why               string        // no answer came
 	WasFirst, IsFirst time.Duration // until the first byte of the answer, recorded and replayed
 	WasLast, IsLast   time.Duration // until its last byte
+}
+
+// NewOutcome returns what is known of x when its request is sent with this
+// target.
+func NewOutcome(x *message.Exchange, sent string) *Outcome {
+	q := x.Request
+	o := &Outcome{Time: q.Start.Time(), Client: x.Flow.Client.String(), Method: q.Op, Target: q.Target, Sent: sent, Recorded: x.Response,
+		WasFirst: Unknown, WasLast: Unknown, IsFirst: Unknown, IsLast: Unknown}
+	if a := x.Response; a != nil {
+		o.WasFirst, o.WasLast = took(q.Start, a.Start), took(q.Start, a.End)
+	}
+	return o
+}
+
+// took returns the time between two moments, Unknown where one is not known.
+func took(from, to packet.Time) time.Duration {
+	if from == 0 || to < from {
+		return Unknown
+	}
+	return to.Sub(from)
 }
 
 // Tally keeps count of outcomes. It may be used by many goroutines.
@@ -128,7 +149,7 @@ func (t *Tally) Take(o *Outcome) bool {
 	switch {
 	case v.Count > 0:
 		t.different++
-		t.example(o, &v)
+		t.example(o, &v, t.group(&v))
 	case o.Replayed == nil && o.Why == Stopped:
 		t.uncompared.add(Stopped, 1)
 	case o.Recorded == nil:
@@ -141,7 +162,6 @@ func (t *Tally) Take(o *Outcome) bool {
 	if v.Unread != "" {
 		t.unread.add(v.Unread, 1)
 	}
-	t.group(&v)
 	r := t.routes[name]
 	if r == nil {
 		if len(t.routes) >= maxRoutes {
@@ -173,7 +193,9 @@ func (t *Tally) Take(o *Outcome) bool {
 	return v.Count > 0
 }
 
-func (t *Tally) group(v *Verdict) {
+// group counts what v has in common with others. It returns whether something
+// in it was not met before.
+func (t *Tally) group(v *Verdict) (first bool) {
 	seen := map[[3]string]bool{}
 	for _, d := range v.Differences {
 		k := [3]string{string(d.Kind), d.Name, ""}
@@ -190,12 +212,16 @@ func (t *Tally) group(v *Verdict) {
 		if _, ok := t.groups[k]; !ok && len(t.groups) >= maxGroups {
 			k = [3]string{k[0], others, ""}
 		}
+		first = first || t.groups[k] == 0
 		t.groups[k]++
 	}
+	return first
 }
 
-func (t *Tally) example(o *Outcome, v *Verdict) {
-	if len(t.kept) >= t.examples {
+// example keeps o for the report. Half of the room is for what was not met
+// before, or else one difference in every answer would leave none for others.
+func (t *Tally) example(o *Outcome, v *Verdict, first bool) {
+	if n := len(t.kept); n >= t.examples || n >= (t.examples+1)/2 && !first {
 		return
 	}
 	e := Example{Time: o.Time.UTC(), Client: o.Client, Method: clip(o.Method), Target: t.compare.show("", "target", o.Target),

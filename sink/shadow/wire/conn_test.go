@@ -56,7 +56,7 @@ func connect(t *testing.T, to string) *wire.Conn {
 	if loopback, err := target.Resolve(t.Context()); err != nil || !loopback {
 		t.Fatal(loopback, err)
 	}
-	c, err := target.Dial(t.Context(), 5*time.Second)
+	c, err := target.Connect(t.Context(), 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,14 +162,14 @@ func TestDial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := target.Dial(t.Context(), time.Second); err == nil {
+	if _, err := target.Connect(t.Context(), time.Second); err == nil {
 		t.Error("dialled before it was resolved")
 	}
 	l.Close()
 	if _, err := target.Resolve(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := target.Dial(t.Context(), time.Second); wire.Why(err) != "connection refused" {
+	if _, err := target.Connect(t.Context(), time.Second); wire.Why(err) != "connection refused" {
 		t.Error(err)
 	}
 	for host, want := range map[string]bool{"127.5.6.7:1": true, "[::1]:1": true, "localhost:1": true, "192.0.2.1:1": false, "0.0.0.0:1": false, "[::ffff:127.0.0.1]:1": true} {
@@ -193,13 +193,13 @@ func TestTLS(t *testing.T) {
 	if _, err := target.Resolve(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := target.Dial(t.Context(), 5*time.Second); err == nil {
+	if _, err := target.Connect(t.Context(), 5*time.Second); err == nil {
 		t.Fatal("an unknown certificate was taken")
 	}
 	if target.TLS, err = (sink.TLSConfig{Insecure: true}).Client(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := target.Dial(t.Context(), 5*time.Second)
+	c, err := target.Connect(t.Context(), 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ import (
 type Target struct {
 	Host string      // as given, with the port
 	TLS  *tls.Config // nil: in the clear
+	// Dial opens connections. nil: a net.Dialer does
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	all  []netip.AddrPort
 }
 
@@ -90,19 +92,22 @@ func (t *Target) Resolve(ctx context.Context) (loopback bool, err error) {
 	return loopback, nil
 }
 
-// Dial opens a connection to the first address that takes one. It resolves the
-// host where that has not been done.
-func (t *Target) Dial(ctx context.Context, timeout time.Duration) (*Conn, error) {
+// Connect opens a connection to the first address that takes one, of a target
+// that is resolved.
+func (t *Target) Connect(ctx context.Context, timeout time.Duration) (*Conn, error) {
 	all := t.all
 	if len(all) == 0 {
 		return nil, errors.New("not resolved")
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var d net.Dialer
+	dial := t.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
 	var first error
 	for _, a := range all {
-		c, err := d.DialContext(ctx, "tcp", a.String())
+		c, err := dial(ctx, "tcp", a.String())
 		if err == nil && t.TLS != nil {
 			s := tls.Client(c, t.TLS)
 			if err = s.HandshakeContext(ctx); err != nil {

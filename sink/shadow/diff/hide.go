@@ -1,4 +1,4 @@
-package replay
+package diff
 
 import (
 	"encoding/json"
@@ -6,21 +6,20 @@ import (
 
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/rule"
-	"github.com/passiflow/passiflow/sink/shadow/diff"
 )
 
 // Hide returns what keeps secrets out of a report: it lets r look at each value
 // as it would stand in a record, and shows what r leaves of it.
-func Hide(r rule.Rule) func(k diff.Kind, name, value string) string {
-	return func(k diff.Kind, name, value string) string {
+func Hide(r rule.Rule) func(k Kind, name, value string) string {
+	return func(k Kind, name, value string) string {
 		switch {
-		case k == diff.Header:
+		case k == Header:
 			x := &message.Exchange{Protocol: "http", Response: &message.Message{Status: "200", Fields: []message.Field{{Name: name, Value: value}}}}
 			if !r.Apply(x) {
 				return rule.Redacted
 			}
 			return x.Response.Fields[0].Value
-		case k == diff.Body:
+		case k == Body:
 			kind, body := "text/plain", value
 			if strings.HasPrefix(name, "$") {
 				kind, body = "application/json", inside(name, value)

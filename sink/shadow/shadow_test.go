@@ -1,0 +1,378 @@
+package shadow_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/sink"
+	"github.com/passiflow/passiflow/sink/shadow"
+	"github.com/passiflow/passiflow/sink/shadow/diff"
+)
+
+// server answers as h says and keeps what it was asked.
+type server struct {
+	*httptest.Server
+	mu          sync.Mutex
+	asked       []string
+	now, most   atomic.Int64
+	connections atomic.Int64
+}
+
+func serve(t *testing.T, h http.HandlerFunc) *server {
+	s := &server{}
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := s.now.Add(1)
+		defer s.now.Add(-1)
+		for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
+		}
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		s.asked = append(s.asked, strings.TrimSpace(r.Method+" "+r.RequestURI+" "+string(body)))
+		s.mu.Unlock()
+		w.Header()["Content-Type"] = nil
+		if h != nil {
+			h(w, r)
+			return
+		}
+		fmt.Fprint(w, "ok")
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Config.ConnState = func(_ net.Conn, st http.ConnState) {
+		if st == http.StateNew {
+			s.connections.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// exchanges returns n exchanges of GET /0 … in conversations of their own, four
+// in each.
+func exchanges(n int) (all []*message.Exchange) {
+	var f *flow.Flow
+	for i := range n {
+		if i%4 == 0 {
+			f = &flow.Flow{ID: uint64(i), Transport: packet.TCP, Client: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(4000+i)), Server: netip.MustParseAddrPort("10.1.0.1:80")}
+		}
+		at := packet.Time(1767323045e9 + int64(i)*1e6)
+		all = append(all, &message.Exchange{Flow: f, Protocol: "http",
+			Request:  &message.Message{Start: at, End: at, Op: "GET", Target: fmt.Sprintf("/%d", i), Version: "1.1", Fields: []message.Field{{Name: "Host", Value: "h"}}, Index: uint32(i % 4)},
+			Response: &message.Message{From: flow.Server, Start: at + 1e6, End: at + 2e6, Status: "200", Version: "1.1", Body: []byte("ok"), Size: 2, WireSize: 2},
+		})
+	}
+	return all
+}
+
+func config(s *server) shadow.Config {
+	c := shadow.DefaultConfig()
+	c.URL, c.Rate = s.URL, 1e6
+	return c
+}
+
+func open(t *testing.T, c shadow.Config) sink.Sink {
+	t.Helper()
+	s, err := shadow.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// report returns what a closed sink has found.
+func report(t *testing.T, s sink.Sink, file string) *diff.Report {
+	t.Helper()
+	if s != nil {
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &diff.Report{}
+	if err := json.Unmarshal(b, r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestShadow(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Millisecond)
+		if r.URL.Path == "/13" {
+			w.WriteHeader(500)
+		}
+		fmt.Fprint(w, "ok")
+	})
+	c := config(s)
+	c.Report = filepath.Join(t.TempDir(), "r.json")
+	to := open(t, c)
+	if r := report(t, nil, c.Report); r.Sent != 0 {
+		t.Errorf("before the beginning: %+v", r)
+	}
+	batch, kept := exchanges(200), exchanges(200)
+	post := exchanges(1)[0]
+	post.Request.Op = "POST"
+	masked := exchanges(1)[0]
+	masked.Request.Fields = append(masked.Request.Fields, message.Field{Name: "Cookie", Value: "[REDACTED]"})
+	alone := exchanges(1)[0]
+	alone.Request = nil
+	all := append(batch, post, masked, alone, &message.Exchange{Flow: post.Flow, Summary: &flow.Summary{Flow: post.Flow}})
+	if err := to.Write(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(kept, batch, cmpopts.EquateComparable(netip.AddrPort{})); d != "" {
+		t.Errorf("the sink has changed what it was given: %s", d)
+	}
+	r := report(t, to, c.Report)
+	if r.Sent != 200 || r.Same != 199 || r.Different != 1 || r.Requests != 202 || r.LastByte.Replayed.P50 < 2*time.Millisecond || r.LastByte.Recorded.P50 != 2*time.Millisecond {
+		t.Errorf("%+v", r)
+	}
+	if d := cmp.Diff([]diff.Count{{What: "masked", Count: 1}, {What: "unsafe method", Count: 1}}, r.Refused); d != "" {
+		t.Error(d)
+	}
+	at := map[string]int{}
+	for i, a := range s.asked {
+		at[a] = i
+	}
+	for i := range 200 {
+		if i%4 > 0 && at[fmt.Sprintf("GET /%d", i)] < at[fmt.Sprintf("GET /%d", i-1)] {
+			t.Errorf("request %d came before the one before it", i)
+		}
+	}
+	if n := s.most.Load(); len(at) != 200 || n > 16 || n < 4 || s.connections.Load() > 16 {
+		t.Errorf("%d requests, %d at once, %d connections", len(at), n, s.connections.Load())
+	}
+	if err := to.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := to.Write(t.Context(), exchanges(1)); !sink.IsBroken(err) {
+		t.Error(err)
+	}
+}
+
+// While the target is down nothing is lost behind a queue, and nothing is sent
+// twice when it is there again.
+func TestTargetDown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	l.Close()
+	c := shadow.DefaultConfig()
+	c.URL, c.Rate, c.Report = at, 1e6, filepath.Join(t.TempDir(), "r.json")
+	q := sink.DefaultQueueConfig()
+	q.Policy, q.Batch = sink.Wait, 4<<10
+	to := sink.NewRecords(open(t, c), q)
+	all := exchanges(300)
+	to.Push(t.Context(), all[:100])
+	time.Sleep(50 * time.Millisecond)
+	if l, err = net.Listen("tcp", at); err != nil {
+		t.Skipf("the port was taken by somebody else: %v", err)
+	}
+	var mu sync.Mutex
+	var asked []string
+	var n atomic.Int64
+	s := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked = append(asked, r.RequestURI)
+		mu.Unlock()
+		if n.Add(1)%50 == 0 {
+			w.Header().Set("Connection", "close")
+		}
+		w.Header()["Content-Type"] = nil
+		fmt.Fprint(w, "ok")
+	})}
+	go s.Serve(l)
+	defer s.Close()
+	to.Push(t.Context(), all[100:])
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := to.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if st := to.Stats(); st.Retries == 0 || st.Written.Records != 300 {
+		t.Errorf("%+v", st)
+	}
+	slices.Sort(asked)
+	if len(asked) != 300 || len(slices.Compact(asked)) != 300 {
+		t.Errorf("%d requests", len(asked))
+	}
+	if r := report(t, nil, c.Report); r.Same != 300 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestUnanswered(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/1":
+			time.Sleep(300 * time.Millisecond)
+		case "/2":
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprint(w, "ok")
+	})
+	c := config(s)
+	c.Timeout, c.Report, c.Concurrency = 100*time.Millisecond, filepath.Join(t.TempDir(), "r.json"), 1
+	to := open(t, c)
+	if err := to.Write(t.Context(), exchanges(4)); err != nil {
+		t.Fatal(err)
+	}
+	r := report(t, to, c.Report)
+	if d := cmp.Diff([]diff.Count{{What: "connection closed", Count: 1}, {What: "timeout", Count: 1}}, r.Unanswered); d != "" || r.Same != 2 || r.Different != 2 {
+		t.Errorf("%s%+v", d, r)
+	}
+}
+
+// A connection that the server has closed meanwhile costs no request.
+func TestIdleConnectionClosed(t *testing.T) {
+	s := serve(t, nil)
+	s.Config.IdleTimeout = 10 * time.Millisecond
+	c := config(s)
+	c.Report, c.Concurrency, c.Request.Unsafe = filepath.Join(t.TempDir(), "r.json"), 1, true
+	to := open(t, c)
+	for i := range 4 {
+		one := exchanges(4)[i]
+		if i == 3 {
+			one.Request.Op = "POST"
+		}
+		if err := to.Write(t.Context(), []*message.Exchange{one}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if r := report(t, to, c.Report); r.Same != 4 || len(s.asked) != 4 {
+		t.Errorf("%+v, asked %q", r, s.asked)
+	}
+}
+
+func TestRate(t *testing.T) {
+	s := serve(t, nil)
+	c := config(s)
+	c.Rate, c.Report = 20, filepath.Join(t.TempDir(), "r.json")
+	to := open(t, c)
+	if err := to.Write(t.Context(), exchanges(100)); err != nil {
+		t.Fatal(err)
+	}
+	if r := report(t, to, c.Report); r.Sent < 20 || r.Sent > 30 || len(r.Refused) != 1 || r.Refused[0].What != "over the rate" || r.Refused[0].Count+r.Sent != 100 {
+		t.Errorf("%+v", r)
+	}
+	c.Rate, c.Wait = 100, true
+	to = open(t, c)
+	began := time.Now()
+	if err := to.Write(t.Context(), exchanges(130)); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 250*time.Millisecond || took > 3*time.Second {
+		t.Errorf("130 requests at 100 a second took %v", took)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := to.Write(ctx, exchanges(1000))
+	if !errors.Is(err, context.DeadlineExceeded) || sink.Delivered(err) > 100 {
+		t.Errorf("%v, %d delivered", err, sink.Delivered(err))
+	}
+	if r := report(t, to, c.Report); r.Different != 0 || r.Sent < 130 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestEndedContext(t *testing.T) {
+	s := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
+	to := open(t, config(s))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if err := to.Write(ctx, exchanges(4)); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 200*time.Millisecond {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+	if err := to.Write(ctx, exchanges(4)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if err := to.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	s := serve(t, nil)
+	asked := ""
+	refuse := func(q string) error { asked = q; return errors.New("no") }
+	for want, change := range map[string]func(*shadow.Config){
+		"rate 0":          func(c *shadow.Config) { c.Rate = 0 },
+		"concurrency 0":   func(c *shadow.Config) { c.Concurrency = 0 },
+		"timeout":         func(c *shadow.Config) { c.Timeout = 0 },
+		"has no port":     func(c *shadow.Config) { c.URL = "a" },
+		"Nobody is there": func(c *shadow.Config) { c.URL = "192.0.2.1:80" },
+		"shadow: no":      func(c *shadow.Config) { c.URL, c.Allow = "192.0.2.1:80", refuse },
+		"must use https":  func(c *shadow.Config) { c.Production = true },
+		"path \"$\"":      func(c *shadow.Config) { c.Compare.Paths = []string{"$"} },
+		"write report":    func(c *shadow.Config) { c.Report = filepath.Join(t.TempDir(), "no", "r.html") },
+		"tls ca":          func(c *shadow.Config) { c.URL, c.TLS.CA = "https://127.0.0.1", "/nowhere.pem" },
+		"report every 0s": func(c *shadow.Config) { c.Every = 0 },
+		"body limit -1":   func(c *shadow.Config) { c.BodyLimit = -1 },
+	} {
+		c := config(s)
+		change(&c)
+		if _, err := shadow.Open(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if !strings.Contains(asked, "http://192.0.2.1:80, which is not this machine?") {
+		t.Errorf("asked %q", asked)
+	}
+	c := config(s)
+	c.URL, c.Allow = "192.0.2.1:80", func(string) error { return nil }
+	open(t, c)
+}
+
+func TestLogAndReport(t *testing.T) {
+	s := serve(t, nil)
+	var out bytes.Buffer
+	c := config(s)
+	c.Log, c.Every, c.Report = slog.New(slog.NewTextHandler(&out, nil)), time.Nanosecond, filepath.Join(t.TempDir(), "r.html")
+	to := open(t, c)
+	if err := to.Write(t.Context(), exchanges(4)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(c.Report); err != nil || !strings.Contains(string(b), "no differences") {
+		t.Errorf("%v, %s", err, b)
+	}
+	if err := to.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "sent=4 same=4 different=0"); n != 2 {
+		t.Errorf("%d times: %s", n, out.String())
+	}
+	if fi, err := os.Stat(c.Report); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Error(fi.Mode(), err)
+	}
+}
