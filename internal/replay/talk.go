@@ -127,11 +127,17 @@ func (t *talk) done() {
 // lost counts a request that is not answered.
 func (t *talk) lost(f *flight, err error) {
 	o := t.outcome(f)
-	if o.Why = wire.Why(err); t.ctx.Err() != nil {
+	if o.Why = wire.Why(err); over(t.ctx) {
 		o.Why = diff.Stopped
 	}
 	t.tally.Take(o)
 	t.done()
+}
+
+// over tells whether ctx has ended; a dialler sees a deadline pass before ctx does.
+func over(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(end)
 }
 
 func (t *talk) outcome(f *flight) *diff.Outcome {
