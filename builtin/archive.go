@@ -2,8 +2,10 @@ package builtin
 
 import (
 	"fmt"
+	"time"
 
 	entries "github.com/passiflow/passiflow/format/har"
+	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/har"
 )
 
@@ -15,6 +17,7 @@ func newHAR() *SinkSetup {
 			{Name: "replace", Usage: "make an existing file empty first", To: &c.Replace},
 			{Name: "bytes", Usage: "size at which another archive is begun, with a number in its name", To: (*Bytes)(&c.Bytes)},
 		},
+		Queue: func(q *sink.QueueConfig) { q.Linger = 100 * time.Millisecond },
 		Open: func(o SinkOptions) (Opened, error) {
 			if o.Unit != "" && o.Unit != "exchange" {
 				return Opened{}, fmt.Errorf("unit %s: an entry of an archive is a request with its answer: use unit exchange", o.Unit)

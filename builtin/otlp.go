@@ -2,8 +2,10 @@ package builtin
 
 import (
 	"errors"
+	"time"
 
 	spans "github.com/passiflow/passiflow/format/otlp"
+	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/otlp"
 )
 
@@ -22,6 +24,7 @@ func newOTLP() *SinkSetup {
 	}
 	return &SinkSetup{
 		Options: append(all[:1:1], append(more, all[1:]...)...),
+		Queue:   func(q *sink.QueueConfig) { q.Linger, q.Batch = time.Second, 1<<20 }, // a busy capture gives few requests
 		Open: func(o SinkOptions) (Opened, error) {
 			if o.Unit == "flow" {
 				return Opened{}, errors.New("unit flow: a conversation is no span: use unit exchange")

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/webhook"
@@ -59,6 +60,7 @@ func newWebhook() *SinkSetup {
 	}
 	return &SinkSetup{
 		Options: append(all[:1:1], append(more, all[1:]...)...),
+		Queue:   func(q *sink.QueueConfig) { q.Linger = 200 * time.Millisecond }, // a busy capture gives few requests
 		Open: func(o SinkOptions) (Opened, error) {
 			if err := p.set(o); err != nil {
 				return Opened{}, err

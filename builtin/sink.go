@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/passiflow/passiflow/format"
 	"github.com/passiflow/passiflow/rule"
@@ -129,6 +130,7 @@ func newFile() *SinkSetup {
 			{Name: "keep_age", Usage: "time to keep closed files; 0s: for ever", To: &c.KeepAge},
 			{Name: "sync", Usage: "wait with each delivery until the disk has it", To: &c.Sync},
 		},
+		Queue: func(q *sink.QueueConfig) { q.Linger = 100 * time.Millisecond }, // few pieces to compress
 		Open: func(o SinkOptions) (Opened, error) {
 			c.Log = o.Log
 			s, err := file.Open(c, o.format(name))

@@ -44,7 +44,7 @@ func TestSinks(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if s := c.Sinks[1]; s.Unit != "message" || s.Queue.Bytes != 1<<20 || s.Queue.Full != "wait" || s.Queue.Linger != 2*time.Millisecond {
+	if s := c.Sinks[1]; s.Unit != "message" || s.Queue.Bytes != 1<<20 || s.Queue.Full != "wait" || s.Queue.Linger != 100*time.Millisecond {
 		t.Errorf("%+v", s)
 	}
 	// What is in effect can be read again.
