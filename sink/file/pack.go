@@ -74,11 +74,15 @@ func newPack(kind compress) (*pack, error) {
 	case plain:
 		return nil, nil
 	case gzipped:
-		p.w = gzip.NewWriter(&p.out)
+		w, err := gzip.NewWriterLevel(&p.out, gzip.BestSpeed) // a capture does not wait
+		if err != nil {
+			return nil, err
+		}
+		p.w = w
 	default:
 		// One goroutine, the caller's; no checksum, so that a frame can be ended
 		// wherever it was flushed.
-		w, err := zstd.NewWriter(&p.out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20))
+		w, err := zstd.NewWriter(&p.out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20))
 		if err != nil {
 			return nil, err
 		}
