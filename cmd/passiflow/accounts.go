@@ -53,6 +53,9 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 	}
 	for _, x := range out.all {
 		all = append(all, outgoing(x.name, x.queue.Stats()))
+		if c, ok := x.queue.(*sink.Chunks); ok {
+			all = append(all, streams(x.name, c.Streams()))
+		}
 	}
 	return all
 }
@@ -64,6 +67,12 @@ func outgoing(what string, s sink.Stats) account {
 		a.out = append(a.out, entry{"dropped: " + words(r.String()), uint64(s.Dropped[r].Records)})
 	}
 	return a
+}
+
+// streams are the sides of conversations that went to an output of bytes.
+func streams(of string, s sink.StreamStats) account {
+	return account{what: "streams, " + of, metric: "output_streams", of: of, in: uint64(s.Opened + s.Refused), out: []entry{{"whole", uint64(s.Whole)},
+		{"shed for want of room", uint64(s.Shed)}, {"refused for want of room", uint64(s.Refused)}, {"cut by the sink or at the end", uint64(s.Cut)}, {"open", uint64(s.Open)}}}
 }
 
 // words makes a counter's name readable.

@@ -126,7 +126,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f)})
 		case to.Chunks != nil:
 			c := sink.NewChunks(to.Chunks, q)
-			o.all = append(o.all, &output{name: "bytes to " + s.Name, queue: c})
+			o.all = append(o.all, &output{name: "pieces to " + s.Name, queue: c})
 			out := passiflow.Output{Unit: passiflow.UnitChunk, Chunks: c}
 			if x, ok := to.Chunks.(sink.Chooser); ok {
 				out.Wants = x.Wants
