@@ -90,7 +90,7 @@ func everySink(t *testing.T, dir, rules string) string {
 		}
 		switch {
 		case kind.Name == "resurface":
-			entry(ok.URL+"/resurface", `, rules: "`+rules+`", logging_rules: "allow_http_url\ninclude debug"`)
+			entry(ok.URL+"/resurface", `, rules: "`+rules+`", logging_rules: "include debug\nskip_compression"`)
 		case name == "url" || name == "endpoint":
 			entry(ok.URL+"/"+kind.Name, "")
 			entry(down.URL+"/"+kind.Name, fmt.Sprintf(", spool: {directory: %q}", filepath.Join(dir, "spool", fmt.Sprint(i))))
