@@ -91,6 +91,8 @@ func everySink(t *testing.T, dir, rules string) string {
 		switch {
 		case kind.Name == "resurface":
 			entry(ok.URL+"/resurface", `, rules: "`+rules+`", logging_rules: "include debug\nskip_compression"`)
+		case kind.Name == "shadow": // sends what it sees as it was sent
+			entry(ok.URL, "")
 		case name == "url" || name == "endpoint":
 			entry(ok.URL+"/"+kind.Name, "")
 			entry(down.URL+"/"+kind.Name, fmt.Sprintf(", spool: {directory: %q}", filepath.Join(dir, "spool", fmt.Sprint(i))))
