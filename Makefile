@@ -53,8 +53,9 @@ bench: build ## the walk's benchmarks, and whole runs beside the floor where PAS
 	$(GO) test -run '^$$' -bench Live -benchtime 1x -timeout 60m ./test/e2e
 	$(GO) run ./test/bench -program bin/passiflow -scale $(BENCH_SCALE)
 
-soak: build ## SOAK of live load on loopback; memory and ledger are watched
+soak: build ## SOAK of live load on loopback; memory and ledger are watched; then a minute without the receiver
 	$(GO) run ./test/soak -program bin/passiflow -for $(SOAK)
+	PASSIFLOW_SOAK=1 $(GO) test -count=1 -v -timeout 10m ./test/delivery
 
 lint:
 	$(LINT) run ./...
