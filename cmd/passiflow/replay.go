@@ -19,7 +19,7 @@ type replayFlags struct {
 	shared  config.Config // those it has in common with capture
 
 	to, speed, memory, bodyLimit         string
-	ca                                   string
+	ca, rules                            string
 	insecure                             bool
 	setHeader, rewriteHeader, rewriteURL []string
 	addIgnored                           []string
@@ -56,6 +56,7 @@ func newReplay(p *process) *cobra.Command {
 	s.IntVar(&o.Rounds, "loop", o.Rounds, "how often the recording is sent; 0: until a signal comes")
 	s.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "conversations under way at once; one more waits, and is late")
 	s.IntVar(&o.Limit, "limit", 0, "take only this many requests, the first ones; 0: all")
+	s.StringVar(&f.rules, "rules", "", "file of rules that decide which exchanges are taken; masks that hold by default are left out")
 	s.DurationVar(&o.Connect, "connect-timeout", o.Connect, "time for a connection")
 	s.DurationVar(&o.Timeout, "timeout", o.Timeout, "time for a request to be taken, and for its answer to come whole")
 	s.StringSliceVar(&o.Request.Methods, "methods", o.Request.Methods, "methods that are sent, separated by commas")

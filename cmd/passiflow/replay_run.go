@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/passiflow/passiflow/internal/config"
 	"github.com/passiflow/passiflow/internal/replay"
 	"github.com/passiflow/passiflow/rule"
 	"github.com/passiflow/passiflow/sink"
@@ -32,6 +33,15 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 	}
 	if _, err := diff.New(o.Compare); err != nil {
 		return fmt.Errorf("--ignore-json: %w", err)
+	}
+	if f.rules != "" {
+		c := config.DefaultConfig()
+		c.Mask.ShowSecrets = true
+		rules, err := loadRules(f.rules, &c, p)
+		if err != nil {
+			return err
+		}
+		o.Rules = rules
 	}
 	if err := f.trust(); err != nil {
 		return err

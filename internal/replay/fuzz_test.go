@@ -20,6 +20,10 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte(lines(f, tape.Bytes(), "exchange")))
 	f.Add([]byte(lines(f, tape.Bytes(), "message")))
 	f.Add([]byte(gzipped("{}")))
+	m := &mirrored{t: f}
+	m.say("10.0.0.1:1", "10.1.0.1:80", "GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+	m.say("10.1.0.1:80", "10.0.0.1:1", answer("GET /a"))
+	f.Add(m.out)
 	f.Add([]byte(`{"schema":"passiflow.exchange/1","id":"0123456789abcdef00000000","pair":"1","request":{"headers":{"a":["b"]},"marks":["open"]}}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		o := replay.DefaultOptions()

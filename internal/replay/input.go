@@ -15,6 +15,7 @@ import (
 
 	"github.com/passiflow/passiflow"
 	"github.com/passiflow/passiflow/builtin"
+	"github.com/passiflow/passiflow/format/record"
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/protocol"
 	"github.com/passiflow/passiflow/sink"
@@ -27,6 +28,7 @@ type kind uint8
 const (
 	capture kind = iota
 	records      // NDJSON
+	chunks       // the record format of the traffic mirror
 )
 
 // headBytes is how much of a file is looked at to tell what it holds.
@@ -54,20 +56,23 @@ func Load(ctx context.Context, o *Options) (*Recording, error) {
 	defer plain.Close()
 	r := newRecording(o)
 	head := bufio.NewReaderSize(plain, 256<<10)
-	switch k, err := tell(head); {
+	k, err := tell(head)
+	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", o.File, err)
 	case k == records:
 		err = r.readRecords(ctx, head)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", o.File, err)
-		}
+	case k == chunks:
+		err = r.readChunks(ctx, head)
 	default:
-		if err := r.readCapture(ctx, head); err != nil {
-			return nil, fmt.Errorf("read %s: %w", o.File, err)
-		}
+		err = r.readCapture(ctx, head)
 	}
-	return r, r.plan()
+	if err == nil {
+		err = r.plan()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", o.File, err)
+	}
+	return r, nil
 }
 
 // unpack undoes gzip and zstd.
@@ -100,6 +105,9 @@ func tell(in *bufio.Reader) (kind, error) {
 	}
 	if text := bytes.TrimLeft(head, "\ufeff \t\r\n"); len(text) > 0 && text[0] == '{' {
 		return records, nil
+	}
+	if bytes.HasPrefix(head, []byte(record.Magic)) {
+		return chunks, nil
 	}
 	return capture, nil
 }

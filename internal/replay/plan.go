@@ -101,6 +101,10 @@ func (r *Recording) plan() error {
 					delete(r.answers, [2]uint64{x.Flow.ID, x.Pair})
 				}
 			}
+			if rules := r.options.Rules; rules != nil && !rules.Apply(x) {
+				r.refuse("dropped by rule", 1)
+				continue
+			}
 			var why wire.Refusal
 			if scratch, why = r.options.Request.Append(scratch[:0], x); why != wire.Sendable {
 				r.refuse(string(why), 1)

@@ -28,8 +28,8 @@ const (
 	flowSchema     = "passiflow.flow/1"
 )
 
-// record is what is read of one line (docs/reference/record.md).
-type record struct {
+// written is what is read of one line (docs/reference/record.md).
+type written struct {
 	Schema   string `json:"schema"`
 	ID       string `json:"id"`
 	Protocol string `json:"protocol"`
@@ -102,7 +102,7 @@ func (r *Recording) readRecords(ctx context.Context, in *bufio.Reader) error {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
 		if line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\ufeff"))); len(line) > 0 {
-			var one record
+			var one written
 			if err := json.Unmarshal(line, &one); err != nil {
 				if torn && !json.Valid(line) { // whoever wrote it was ended in the middle of a line
 					r.skip("torn line", 1)
@@ -154,7 +154,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 }
 
 // exchange makes an exchange of a record; nil: there is nothing of one in it.
-func (r *Recording) exchange(one *record, flows map[uint64]*flow.Flow, marks map[string]message.Mark) (*message.Exchange, error) {
+func (r *Recording) exchange(one *written, flows map[uint64]*flow.Flow, marks map[string]message.Mark) (*message.Exchange, error) {
 	switch one.Schema {
 	case exchangeSchema, messageSchema:
 	case flowSchema:

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/passiflow/passiflow/rule"
 	"github.com/passiflow/passiflow/sink/shadow/diff"
 	"github.com/passiflow/passiflow/sink/shadow/wire"
 )
@@ -21,6 +22,8 @@ type Options struct {
 	Stdin io.Reader
 	// Ports are the servers' ports whose conversations are replayed. None: all
 	Ports func(port uint16) bool
+	// Rules decide what is replayed, and may change it. nil: all
+	Rules rule.Rule
 	// Memory bounds what is read of File, in bytes. Default 1 GiB
 	Memory int64
 	// Limit is how many requests are taken, the first ones. 0: all
