@@ -107,7 +107,7 @@ func (m *GopacketTrafficMirror) Start(ctx context.Context, source ObservedPacket
 
 // open begins a session.
 func (m *GopacketTrafficMirror) open(ctx context.Context) *session {
-	s := newSession(m, ctx)
+	s := newSession(ctx, m)
 	m.mu.Lock()
 	m.sessions = append(m.sessions, s)
 	m.mu.Unlock()

@@ -53,7 +53,7 @@ type counts struct {
 	chunks, chunkBytes, gaps, lost, connections, forwarded, answered, records, recorded, cut atomic.Uint64
 }
 
-func newSession(m *GopacketTrafficMirror, ctx context.Context) *session {
+func newSession(ctx context.Context, m *GopacketTrafficMirror) *session {
 	s := &session{m: m, ctx: ctx, parser: packet.NewParser(packet.DefaultConfig()), seed: maphash.MakeSeed()}
 	s.out, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.unhook = context.AfterFunc(ctx, func() {

@@ -23,10 +23,6 @@ type xmlStep struct {
 	deep  bool
 }
 
-func (x *xmlPaths) empty() bool {
-	return x == nil || x.elements.empty() && x.attributes.empty()
-}
-
 // add takes a path; at is where in it something is wrong.
 func (x *xmlPaths) add(text string, w *with) (at int, err error) {
 	s := text

@@ -67,7 +67,7 @@ func TestPost(t *testing.T) {
 			}
 		}
 		h := got.Header
-		if body != `{"a":1}` || got.Method != "POST" || got.RequestURI != "/in?a=b" || got.Host != "elsewhere" ||
+		if body != `{"a":1}` || got.Method != http.MethodPost || got.RequestURI != "/in?a=b" || got.Host != "elsewhere" ||
 			h.Get("Authorization") != "Bearer "+planted || h.Get("X-Tenant") != "t1" || h.Get("Content-Type") != "application/json" || h.Get("User-Agent") != "passiflow" {
 			t.Errorf("%q %v", body, got)
 		}
@@ -119,7 +119,7 @@ func TestPostRedirects(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/taken":
-			if b, _ := io.ReadAll(r.Body); r.Method == "POST" && string(b) == "x" {
+			if b, _ := io.ReadAll(r.Body); r.Method == http.MethodPost && string(b) == "x" {
 				taken++
 			}
 		case "/loop":

@@ -116,7 +116,7 @@ var errOtherSpool = errors.New("holds something else than this program's records
 func scan(f io.ReaderAt, size int64, id uint64, from int64, known func([]byte) error) (*segment, int64, error) {
 	g, begin := &segment{id: id}, int64(0)
 	magic := make([]byte, spoolHead)
-	if n, err := f.ReadAt(magic, 0); err != nil && err != io.EOF { //nolint:errorlint // ReadAt does not wrap it
+	if n, err := f.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, 0, err
 	} else if string(magic[:n]) != spoolMagic {
 		if strings.HasPrefix(spoolMagic, strings.TrimRight(string(magic[:n]), "\x00")) {

@@ -31,8 +31,7 @@ func (o *outputs) openMetrics(c *config.Config, e *passiflow.Config, q sink.Queu
 	}
 	o.meter = m
 	o.log.Info("metrics", "address", m.server.Address())
-	o.records(e, &output{name: "records to metrics", inner: true}, "exchange", m.server.Services, q)
-	return nil
+	return o.records(e, &output{name: "records to metrics", inner: true}, "exchange", m.server.Services, q)
 }
 
 // counts makes the ledger a list of counters.

@@ -22,7 +22,7 @@ func openShop(ts *testscript.TestScript, neg bool, args []string) {
 		switch {
 		case r.URL.Path == "/asked":
 			fmt.Fprintln(w, asked.Load()-1)
-		case r.Method == "POST":
+		case r.Method == http.MethodPost:
 			w.Header().Set("Set-Cookie", "session=an0ther")
 			w.WriteHeader(http.StatusCreated)
 			fmt.Fprintf(w, "ordered %d bytes\n", r.ContentLength)

@@ -91,7 +91,7 @@ func (r *Reader) token() ([]byte, error) {
 				return nil, err
 			}
 			from = len(Magic)
-		case r.eof == io.EOF:
+		case errors.Is(r.eof, io.EOF):
 			r.used = len(held)
 			return held, nil
 		case r.eof != nil:

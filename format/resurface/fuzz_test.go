@@ -95,6 +95,9 @@ func apiExchange(t testing.TB) *message.Exchange {
 
 // A line costs what its values need and nothing for its keys and rules.
 func TestAllocations(t *testing.T) {
+	if detecting {
+		t.Skip("under the race detector sync.Pool drops some of what it is given")
+	}
 	x := apiExchange(t)
 	for rules, most := range map[string]float64{"include debug": 12, "": 14, "include standard": 40} {
 		e := open(t, rules)

@@ -41,11 +41,6 @@ func compression(name, path string) (compress, error) {
 	return plain, fmt.Errorf("compress %q: must be auto, none, gzip or zstd", name)
 }
 
-// ending is what names of such files end with.
-func (c compress) ending() string {
-	return [...]string{"", ".gz", ".zst"}[c]
-}
-
 // flusher is what compresses.
 type flusher interface {
 	io.Writer

@@ -126,7 +126,7 @@ func (f *forward) Write(ctx context.Context, batch []*message.Chunk) error {
 	for i, c := range batch {
 		if err := f.send(ctx, l, c); err != nil {
 			if ctx.Err() == nil {
-				f.end(key, l, err != errGap)
+				f.end(key, l, !errors.Is(err, errGap))
 			}
 			return sink.Partial(i, sink.Permanent(err))
 		}

@@ -1,6 +1,7 @@
 package afpacket
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -250,7 +251,7 @@ func (w *worker) poll(wait time.Duration) error {
 	}
 	ts := unix.NsecToTimespec(int64(wait))
 	n, err := w.ppoll(&ts)
-	if err == unix.EINTR {
+	if errors.Is(err, unix.EINTR) {
 		return nil
 	}
 	if err != nil {

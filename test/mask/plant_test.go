@@ -344,10 +344,7 @@ func (g *garden) body() (kind, body string) {
 
 // of returns the names of a kind.
 func (g *garden) of(kind string) string {
-	var all []string
-	for _, n := range g.names[kind] {
-		all = append(all, n)
-	}
+	all := slices.Clone(g.names[kind])
 	slices.Sort(all)
 	return strings.Join(all, ", ")
 }

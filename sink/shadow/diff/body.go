@@ -3,6 +3,7 @@ package diff
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -88,7 +89,7 @@ func parseJSON(b []byte) (any, bool) {
 	if d.Decode(&v) != nil {
 		return nil, false
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // the decoder gives it bare
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, false
 	}
 	return v, true
