@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -141,11 +142,21 @@ func (q *Queue[T]) deliver(ctx context.Context, timer *time.Timer) (more bool) {
 			}
 			q.settle(n, Refused)
 			q.took()
-			q.config.Log.Debug("the sink refused records", "records", n, "error", err)
+			q.tellRefused(ctx, n, err)
 		case !q.again(ctx, timer, err, stake):
 			return false
 		}
 	}
+}
+
+// tellRefused logs that records were refused: as a warning once in a minute, as
+// it may concern each of many.
+func (q *Queue[T]) tellRefused(ctx context.Context, n int, err error) {
+	level := slog.LevelDebug
+	if now := time.Now(); now.Sub(q.warned) >= time.Minute {
+		level, q.warned = slog.LevelWarn, now
+	}
+	q.config.Log.Log(ctx, level, "the sink refuses records, which are dropped and counted", "records", n, "error", err)
 }
 
 // GaveUpText is what is logged of records that were tried as often as allowed.

@@ -42,7 +42,8 @@ type Queue[T any] struct {
 	failed chan struct{} // closed when err is set
 	done   chan struct{} // closed when the goroutine has ended
 	cancel context.CancelFunc
-	pace   pace // of the delivering goroutine alone
+	pace   pace      // of the delivering goroutine alone
+	warned time.Time // of records refused, by the same
 }
 
 // entry is what a queue knows of a value it holds.

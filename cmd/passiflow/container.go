@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,7 +166,7 @@ func (s *container) greet(log *slog.Logger) {
 	if s.url == "" && !s.stdout {
 		log.Warn("No output configured (outputUrl, outputStdout, or onHttpMessage); messages will not be delivered")
 	}
-	log.Info("Starting sniffer", "interface", s.device, "ports", s.ports)
+	log.Info("Starting sniffer", "interface", cmp.Or(s.device, "default"), "ports", s.ports)
 	log.Info("HTTPS traffic is not decrypted: it is counted and not reported")
 }
 
