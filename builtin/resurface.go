@@ -1,17 +1,46 @@
 package builtin
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	pairs "github.com/passiflow/passiflow/format/resurface"
 	"github.com/passiflow/passiflow/rule"
+	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/resurface"
 )
 
 func newResurface() *SinkSetup {
 	c, f := resurface.DefaultConfig(), pairs.DefaultConfig()
 	limit, bundle := Bytes(f.BodyLimit), Bytes(c.Bundle)
+	open := func(o SinkOptions) (Opened, error) {
+		if o.Unit != "" && o.Unit != "exchange" {
+			return Opened{}, fmt.Errorf("unit %s: a Resurface message is a request with its answer: use unit exchange", o.Unit)
+		}
+		f.Name = "logging_rules"
+		if c.Post.URL == "" {
+			c.Post.URL = o.Getenv("USAGE_LOGGERS_URL")
+		}
+		if f.Rules == "" {
+			f.Rules, f.Name = LoggingRules(o.Getenv("USAGE_LOGGERS_RULES")), "USAGE_LOGGERS_RULES"
+		}
+		if name := o.Getenv("DYNO"); name != "" {
+			f.Host = name
+		}
+		f.BodyLimit, c.Bundle = int(limit), int(bundle)
+		c.Log, c.Post.Production, c.Post.Agent, c.Post.Dial = o.Log, o.Production, "passiflow/"+o.Version, o.Dial
+		format, err := pairs.New(f)
+		if err != nil {
+			return Opened{}, err
+		}
+		s, err := resurface.New(c, format)
+		// The format is the rule as well, so that what it removes never comes
+		// into the queue or its spool.
+		r, _ := format.(rule.Rule)
+		return Opened{Records: s, Rules: r}, err
+	}
 	return &SinkSetup{
 		Options: []Option{
 			{Name: "url", Usage: "capture URL; default: the variable USAGE_LOGGERS_URL", To: &c.Post.URL},
@@ -24,40 +53,28 @@ func newResurface() *SinkSetup {
 			{Name: "ca", Usage: "file with the certificates of authorities to trust in place of the system's", To: &c.Post.TLS.CA},
 			{Name: "insecure", Usage: "take any certificate: whoever is on the way can read and change what is sent", To: &c.Post.TLS.Insecure},
 		},
-		Open: func(o SinkOptions) (Opened, error) {
-			if o.Unit != "" && o.Unit != "exchange" {
-				return Opened{}, fmt.Errorf("unit %s: a Resurface message is a request with its answer: use unit exchange", o.Unit)
+		// So long the programs collect whose place it takes.
+		Queue: func(q *sink.QueueConfig) { q.Linger, q.Batch = time.Second, 5<<20 },
+		Check: func(o SinkOptions) error {
+			x, err := open(o)
+			if err == nil {
+				err = x.Records.Close(context.Background())
 			}
-			f.Name = "logging_rules"
-			if c.Post.URL == "" {
-				c.Post.URL = o.Getenv("USAGE_LOGGERS_URL")
-			}
-			if f.Rules == "" {
-				f.Rules, f.Name = LoggingRules(o.Getenv("USAGE_LOGGERS_RULES")), "USAGE_LOGGERS_RULES"
-			}
-			if name := o.Getenv("DYNO"); name != "" {
-				f.Host = name
-			}
-			f.BodyLimit, c.Bundle = int(limit), int(bundle)
-			c.Log, c.Post.Production, c.Post.Agent, c.Post.Dial = o.Log, o.Production, "passiflow/"+o.Version, o.Dial
-			format, err := pairs.New(f)
-			if err != nil {
-				return Opened{}, err
-			}
-			s, err := resurface.New(c, format)
-			// The format is the rule as well, so that what it removes never comes
-			// into the queue or its spool.
-			r, _ := format.(rule.Rule)
-			return Opened{Records: s, Rules: r}, err
+			return err
 		},
+		Open: open,
 	}
 }
 
 // LoggingRules reads Resurface's rules from an environment variable, which often
 // cannot hold the end of a line: where there is none, \n stands for one, and
-// \\n for \n.
+// \\n for \n. Quotes around them all, which some files of variables keep, fall
+// away.
 func LoggingRules(text string) string {
 	text = strings.TrimSpace(text)
+	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		text = strings.TrimSpace(text[1 : n-1])
+	}
 	if strings.Contains(text, "\n") {
 		return text
 	}

@@ -32,6 +32,9 @@ type SinkSetup struct {
 	Bare bool
 	// Queue changes what the queue before it begins with. nil: nothing
 	Queue func(*sink.QueueConfig)
+	// Check tells what Open would say of the settings, without opening anything.
+	// nil: nothing can be told
+	Check func(SinkOptions) error
 	// Open opens it.
 	Open func(SinkOptions) (Opened, error)
 }

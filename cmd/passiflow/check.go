@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/passiflow/passiflow/builtin"
 )
 
 func newCheck(p *process) *cobra.Command {
@@ -35,6 +37,13 @@ func newCheck(p *process) *cobra.Command {
 		for _, x := range s.config.Sinks {
 			if _, err := rulesOf(x, nil, &s.config, p); err != nil {
 				return err
+			}
+			if x.Setup.Check == nil {
+				continue
+			}
+			o := builtin.SinkOptions{Getenv: p.getenv, Unit: x.Unit, Production: s.config.Run.Production || production(p)}
+			if err := x.Setup.Check(o); err != nil {
+				return &exit{exitUsage, fmt.Errorf("sink %s: %w", x.Name, err)}
 			}
 		}
 		if show {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,17 +93,15 @@ func runSniffer(ctx context.Context, p *process, args []string) error {
 // stand for.
 func (s *sniffer) logger(getenv func(string) string) error {
 	if len(s.urls) == 0 || len(s.urls) == 1 && s.urls[0].text == "" {
-		s.urls = []value{{getenv("USAGE_LOGGERS_URL"), "USAGE_LOGGERS_URL"}}
+		s.urls = []value{{unquote(getenv("USAGE_LOGGERS_URL")), "USAGE_LOGGERS_URL"}}
 	}
-	if strings.TrimSpace(s.rules.text) == "" {
-		s.rules = value{getenv("USAGE_LOGGERS_RULES"), "USAGE_LOGGERS_RULES"}
-	}
+	// Without rules of its own the sink takes those of USAGE_LOGGERS_RULES.
 	s.rules.text = builtin.LoggingRules(s.rules.text)
 	s.disabled, _ = strconv.ParseBool(getenv("USAGE_LOGGERS_DISABLE")) // what is no truth value says nothing
 	if s.disabled {
 		s.warn("USAGE_LOGGERS_DISABLE", "nothing is sent")
 	}
-	s.bundle = value{cmp.Or(getenv("USAGE_LOGGERS_BUNDLE_SIZE"), "5MiB"), "USAGE_LOGGERS_BUNDLE_SIZE"}
+	s.bundle = value{getenv("USAGE_LOGGERS_BUNDLE_SIZE"), "USAGE_LOGGERS_BUNDLE_SIZE"}
 	s.bodyLimit = value{getenv("USAGE_LOGGERS_BODY_LIMIT"), "USAGE_LOGGERS_BODY_LIMIT"}
 	for _, name := range []string{"USAGE_LOGGERS_MESSAGE_QUEUE_SIZE", "USAGE_LOGGERS_BUNDLE_QUEUE_SIZE"} {
 		if getenv(name) != "" {
@@ -164,13 +161,11 @@ func (s *sniffer) configure(l *config.Loader, c *config.Config) error {
 	return nil
 }
 
-// submission sets what the sink is to do, and bundles for as long as the
-// network sniffer does.
+// submission sets what the sink is to do.
 func (s *sniffer) submission(k *config.Sink) error {
 	want := map[string]value{
 		"logging_rules": s.rules, "client_header": s.clientName, "bundle": s.bundle, "body_limit": s.bodyLimit,
-		"disabled":    {strconv.FormatBool(s.disabled), "USAGE_LOGGERS_DISABLE"},
-		"queue.batch": s.bundle, "queue.linger": {"1s", ""},
+		"disabled": {strconv.FormatBool(s.disabled), "USAGE_LOGGERS_DISABLE"}, "queue.batch": s.bundle,
 	}
 	var faults config.Faults
 	for _, o := range k.Settings() {

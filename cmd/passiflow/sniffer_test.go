@@ -113,11 +113,11 @@ func TestSnifferConfiguration(t *testing.T) {
 		fault   string
 	}{
 		{name: "the example", environ: m{"APP_PORTS": "80,8000,3000", "NET_DEVICE": `""`, "USAGE_LOGGERS_URL": url, "USAGE_LOGGERS_RULES": `include default\nallow_http_url\nskip_compression`},
-			want: m{"capture.interface": "any", "capture.ports": "80,8000,3000", "sinks": "resurface=" + url, "resurface.logging_rules": "include default\nallow_http_url\nskip_compression"}},
+			want: m{"capture.interface": "any", "capture.ports": "80,8000,3000", "sinks": "resurface=" + url}},
 		{name: "one port, one device", environ: m{"APP_PORT": "80", "NET_DEVICE": "docker0", "VPC_MIRROR_DEVICE": "vx0", "USAGE_LOGGERS_URL": url},
 			want: m{"capture.interface": "docker0", "capture.ports": "80", "sinks": "resurface=" + url}},
 		{name: "vxlan device, lines", environ: m{"VPC_MIRROR_DEVICE": "vx0", "USAGE_LOGGERS_URL": url, "USAGE_LOGGERS_RULES": "include debug\n/a\\nb/ remove\n"},
-			want: m{"capture.interface": "vx0", "sinks": "resurface=" + url, "resurface.logging_rules": "include debug\n/a\\nb/ remove"}},
+			want: m{"capture.interface": "vx0", "sinks": "resurface=" + url}},
 		{name: "vxlan listener", environ: m{"SNIFFER_ENGINE": "mirror", "SNIFFER_MIRROR_VNIS": "7, 8,-9", "APP_PORTS": "80", "USAGE_LOGGERS_URL": url, "SNIFFER_MIRROR_VXLANPORT": "4790"},
 			want: m{"capture.listen": "vxlan://0.0.0.0:4790", "capture.vni_allow": "7,8", "capture.vni_deny": "9", "capture.ports": "80", "sinks": "resurface=" + url}},
 		{name: "everything", environ: m{"NET_DEVICE": "eth0", "APP_PORTS": "80", "USAGE_LOGGERS_URL": url, "USAGE_LOGGERS_BUNDLE_SIZE": "1048576", "USAGE_LOGGERS_BODY_LIMIT": "1000", "SNIFFER_NOFILTER": "true",
@@ -140,7 +140,7 @@ func TestSnifferConfiguration(t *testing.T) {
 		{name: "rules without quotes", args: `--input-raw|lo:|--output-resurface|` + url + `|--output-resurface-rules|include|debug\nskip_compression`,
 			want: m{"capture.interface": "lo", "sinks": "resurface=" + url, "resurface.logging_rules": "include debug\nskip_compression"}},
 		{name: "the environment's address", args: "--input-raw|lo:0|--output-resurface|", environ: m{"USAGE_LOGGERS_URL": url, "USAGE_LOGGERS_RULES": "include standard"},
-			want: m{"capture.interface": "lo", "sinks": "resurface=" + url, "resurface.logging_rules": "include standard"}},
+			want: m{"capture.interface": "lo", "sinks": "resurface=" + url}},
 		{name: "vxlan flags", args: "--input-raw|:80|--input-raw-engine|vxlan|--input-raw-vxlan-port|4790|--input-raw-vxlan-vni|5|--input-raw-vxlan-vni|-6|--input-raw-realip-header|X-Real-IP|--output-resurface|" + url,
 			want: m{"capture.listen": "vxlan://0.0.0.0:4790", "capture.vni_allow": "5", "capture.vni_deny": "6", "capture.ports": "80", "sinks": "resurface=" + url, "resurface.client_header": "X-Real-IP"}},
 		{name: "a file", args: "--input-raw|/tmp/x.pcap:80|--output-stdout|--verbose|2|--input-raw-buffer-size|2097152",
