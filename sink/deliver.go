@@ -101,22 +101,22 @@ func (q *Queue[T]) deliver(ctx context.Context, timer *time.Timer) (more bool) {
 	l := &q.load
 	stake := 0 // up to here the load is tried as one batch
 	for {
-		why := Undelivered // Close has run out of time
-		if q.Err() != nil {
-			why = Failed
-		}
-		if ctx.Err() != nil || why == Failed {
-			if q.keeper != nil {
-				return false
-			}
-			q.settle(len(l.values)-l.next, why)
-			return true // the others go the same way
-		}
 		if n := q.expired(); n > 0 {
 			q.settle(n, Expired)
 			continue
 		}
-		batch := q.batch(&stake)
+		batch, failed := q.batch(&stake)
+		if failed || ctx.Err() != nil {
+			if q.keeper != nil {
+				return false
+			}
+			why := Undelivered // Close has run out of time
+			if failed {
+				why = Failed
+			}
+			q.settle(len(l.values)-l.next, why)
+			return true // the others go the same way
+		}
 		if len(batch) == 0 {
 			return true
 		}
@@ -185,7 +185,10 @@ func (q *Queue[T]) again(ctx context.Context, timer *time.Timer, err error, stak
 		return true
 	}
 	q.stats.Retries++
-	q.hurry()
+	if q.keeper != nil {
+		q.keeper.failing = true
+		q.hurry()
+	}
 	leave := q.closed && q.keeper != nil
 	q.mu.Unlock()
 	if leave {
@@ -234,8 +237,9 @@ func (q *Queue[T]) circuit(c Circuit) {
 	}
 }
 
-// batch returns what the sink gets next; nothing at the end of the load.
-func (q *Queue[T]) batch(stake *int) []T {
+// batch returns what the sink gets next, nothing at the end of the load, and
+// whether the sink has failed for good.
+func (q *Queue[T]) batch(stake *int) (batch []T, failed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := &q.load
@@ -247,7 +251,7 @@ func (q *Queue[T]) batch(stake *int) []T {
 	if q.pace.open() {
 		l.limit = min(l.limit, q.reach(q.config.Retry.Probe))
 	}
-	return l.values[l.next:l.limit]
+	return l.values[l.next:l.limit], q.err != nil
 }
 
 // reach returns where a batch of at most n values ends that begins with the next
@@ -285,38 +289,26 @@ const written = Reasons
 
 // settle ends the next n of the load.
 func (q *Queue[T]) settle(n int, why Reason) {
-	q.mu.Lock()
-	k, l := q.keeper, &q.load
-	for k != nil && k.writing {
-		k.moved.Wait()
+	l := &q.load
+	if q.keeper != nil {
+		q.settleKept(n, why)
+		return
 	}
 	var all Count
-	var last spot
-	swept := false
-	for i := l.next; i < l.next+n; i++ {
-		size := l.entries[i].Count
-		all.add(size)
+	for i := l.next; i < l.next+n; i++ { // nobody else looks at these: no lock is needed
+		all.add(l.entries[i].Count)
 		q.release(l.values[i])
-		switch {
-		case l.spots == nil:
-			q.stats.Depth.take(size)
-			if k != nil {
-				k.gone++
-			}
-		case l.spots[i].segment == 0:
-			q.stats.Depth.take(size)
-		default:
-			last = l.spots[i]
-			q.stats.Spooled.take(size)
-			if g := k.find(last.segment); g != nil {
-				g.values--
-				g.left.take(size)
-				swept = swept || g.values == 0
-			}
-		}
 	}
 	clear(l.values[l.next : l.next+n]) // the records are the sink's no longer
+	q.mu.Lock()
 	l.next += n
+	q.stats.Depth.take(all)
+	q.settled(all, why)
+	q.mu.Unlock()
+}
+
+// settled counts what became of records. The lock is held.
+func (q *Queue[T]) settled(all Count, why Reason) {
 	if why == written {
 		q.stats.Written.add(all)
 		q.stats.Writes++
@@ -326,18 +318,6 @@ func (q *Queue[T]) settle(n int, why Reason) {
 	// Who waits is woken once for many deliveries, not for each.
 	if q.stats.Depth.Bytes <= q.config.Bytes/2 {
 		q.room.Broadcast()
-	}
-	q.mu.Unlock()
-	if last.segment == 0 {
-		return
-	}
-	if err := k.settleTo(last); err != nil {
-		q.mu.Lock()
-		k.stats.Errors++
-		q.mu.Unlock()
-	}
-	if swept {
-		k.wake()
 	}
 }
 

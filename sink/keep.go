@@ -20,6 +20,7 @@ type keeper[T any] struct {
 	armedAt int64 // entered, when it was
 	rang    bool  // it went off
 	hurry   bool  // write now, however young what is there
+	failing bool  // the sink failed and has taken nothing since
 	trouble bool  // the disk failed or the spool is full: not before the alarm
 	busy    bool  // values are being written that are neither held nor in the spool
 	writing bool  // the load is being written
@@ -78,7 +79,8 @@ func (q *Queue[T]) noteHeld(n int) {
 	}
 	k.entered += int64(n)
 	q.arm()
-	if q.stats.Depth.Bytes > q.config.Bytes/2 {
+	// Who waits need not overflow to the disk as long as the sink works.
+	if q.stats.Depth.Bytes > q.config.Bytes/2 && (q.config.Policy == Drop || k.failing) {
 		q.hurry()
 	}
 }
@@ -375,5 +377,55 @@ func (q *Queue[T]) sweep() {
 		q.mu.Lock()
 		k.stats.Errors++
 		q.mu.Unlock()
+	}
+}
+
+// settleKept is settle for a queue with a spool.
+func (q *Queue[T]) settleKept(n int, why Reason) {
+	q.mu.Lock()
+	k, l := q.keeper, &q.load
+	for k.writing {
+		k.moved.Wait()
+	}
+	var all Count
+	var last spot
+	swept := false
+	for i := l.next; i < l.next+n; i++ {
+		size := l.entries[i].Count
+		all.add(size)
+		switch {
+		case l.spots == nil:
+			q.stats.Depth.take(size)
+			k.gone++
+		case l.spots[i].segment == 0:
+			q.stats.Depth.take(size)
+		default:
+			last = l.spots[i]
+			q.stats.Spooled.take(size)
+			if g := k.find(last.segment); g != nil {
+				g.values--
+				g.left.take(size)
+				swept = swept || g.values == 0
+			}
+		}
+		q.release(l.values[i])
+	}
+	clear(l.values[l.next : l.next+n])
+	l.next += n
+	if why == written {
+		k.failing = false
+	}
+	q.settled(all, why)
+	q.mu.Unlock()
+	if last.segment == 0 {
+		return
+	}
+	if err := k.settleTo(last); err != nil {
+		q.mu.Lock()
+		k.stats.Errors++
+		q.mu.Unlock()
+	}
+	if swept {
+		k.wake()
 	}
 }

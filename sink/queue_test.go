@@ -304,15 +304,30 @@ type silent struct{}
 func (silent) Write(context.Context, []int) error { return nil }
 func (silent) Close(context.Context) error        { return nil }
 
+// What a record costs from Push to a sink that does nothing: without a spool,
+// with one that is not needed, and while everything goes through it.
 func BenchmarkPushPerRecord(b *testing.B) {
-	q := sink.NewQueue[int](silent{}, sink.QueueConfig{Bytes: 32 << 20, Policy: sink.Wait, Linger: 2 * time.Millisecond, Batch: 256 << 10},
-		func(int) (int64, int64) { return 1, 4000 }, nil)
-	batch := make([]int, 16)
-	b.ReportAllocs()
-	for i := 0; i < b.N; i += len(batch) {
-		q.Push(b.Context(), batch)
+	c := sink.DefaultQueueConfig()
+	c.Policy = sink.Wait
+	weigh := func(int) (int64, int64) { return 1, 4000 }
+	run := func(b *testing.B, q *sink.Queue[int]) {
+		batch := make([]int, 16)
+		b.ReportAllocs()
+		for i := 0; i < b.N; i += len(batch) {
+			q.Push(b.Context(), batch)
+		}
+		if err := q.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
 	}
-	if err := q.Close(b.Context()); err != nil {
-		b.Fatal(err)
-	}
+	b.Run("memory", func(b *testing.B) { run(b, sink.NewQueue[int](silent{}, c, weigh, nil)) })
+	b.Run("spool unused", func(b *testing.B) {
+		c := c
+		c.Spool.Directory = b.TempDir()
+		q, err := sink.OpenQueue[int](silent{}, c, weigh, intCodec{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		run(b, q)
+	})
 }
