@@ -1,9 +1,6 @@
 package rule
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // The lengths of card numbers (ISO/IEC 7812), in digits.
 const (
@@ -19,48 +16,46 @@ const cutCard = 7
 // by one space or dash each, that begin as the networks' numbers do and pass the
 // Luhn check. cut tells that the text goes on behind its end.
 //
-// It looks at eight bytes at every sixth place: thirteen digits hold such eight
-// wherever they begin. What these are made of lies between 0x20 and 0x3f, which
-// most eight bytes of text do not.
+// It looks for thirteen bytes in a row that such a number may consist of.
 func cards(s string, cut bool, found []span) []span {
 	b := bytesOf(s)
-	for i := 0; i+8 <= len(b); {
-		w := binary.LittleEndian.Uint64(b[i:])
-		if w&0xe0e0e0e0e0e0e0e0 != 0x2020202020202020 || !cardWord(w) {
-			i += 6
-			continue
+	var masks [blocksAtOnce]uint64
+	var rest [64]byte
+	for at, low := 0, 0; len(b)-at >= shortestCard; {
+		n := min((len(b)-at-64)/cardStride+1, blocksAtOnce)
+		if len(b)-at >= 64 {
+			cardBytes(&b[at], &masks[0], n)
+		} else {
+			clear(rest[copy(rest[:], b[at:]):])
+			n = 1
+			cardBytes(&rest[0], &masks[0], n)
 		}
-		from, to := i, i+8
-		for from > 0 && cardByte(b[from-1]) {
-			from--
+		for i, m := range masks[:n] {
+			m &= m >> 1
+			m &= m >> 2
+			m &= m >> 4 // eight in a row
+			for m &= m >> 5; m != 0; m &= m - 1 {
+				from := at + cardStride*i + bits.TrailingZeros64(m)
+				if from < low {
+					continue
+				}
+				to := from + shortestCard
+				for from > low && cardByte(b[from-1]) {
+					from--
+				}
+				for to < len(b) && cardByte(b[to]) {
+					to++
+				}
+				found = cardsIn(s, from, to, found)
+				low = to
+			}
 		}
-		for to < len(b) && cardByte(b[to]) {
-			to++
-		}
-		if to-from >= shortestCard {
-			found = cardsIn(s, from, to, found)
-		}
-		i = to + 1
+		at += cardStride * n
 	}
 	if cut {
 		found = cardAtEnd(s, found)
 	}
 	return found
-}
-
-// cardWord tells whether all eight bytes of w, which lie between 0x20 and 0x3f,
-// are digits, spaces or dashes.
-func cardWord(w uint64) bool {
-	const ones = 0x0101010101010101
-	// A digit xor 0x30 is at most 9, so adding 0x76 leaves its highest bit clear.
-	other := w ^ 0x30*ones
-	other = (other + 0x76*ones) & (0x80 * ones)
-	for ; other != 0; other &= other - 1 {
-		if c := byte(w >> (uint(bits.TrailingZeros64(other)) - 7)); c != ' ' && c != '-' {
-			return false
-		}
-	}
-	return true
 }
 
 func cardByte(c byte) bool { return c-'0' <= 9 || c == ' ' || c == '-' }

@@ -79,7 +79,7 @@ func merge(found []span) []span {
 // text masks what is in s, also where characters are written as escapes of
 // JSON.
 func (d *detector) text(s string, cut bool, t *trace, under string) string {
-	if strings.Contains(s, `\u00`) {
+	if escapes(s) {
 		s = d.escaped(s, cut, 0, t, under)
 	}
 	return d.plain(s, cut, t, under)
@@ -138,8 +138,8 @@ func percentEncode(s string) string {
 
 // json masks what is in a text of JSON, so that it remains JSON: a number turns
 // into a string, and what is written with escapes is seen too.
-func (d *detector) json(s string, cut bool, t *trace, under string) string {
-	if strings.Contains(s, `\u00`) {
+func (d *detector) json(s string, cut, esc bool, t *trace, under string) string {
+	if esc {
 		s = d.escaped(s, cut, 0, t, under)
 	}
 	var out splice
@@ -184,6 +184,19 @@ func quotes(s string, inside bool) bool {
 	}
 }
 
+// escapes tells whether characters may be written as escapes of JSON in s.
+func escapes(s string) bool {
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[i:], '\\')
+		if k < 0 {
+			return false
+		}
+		if i += k; i+1 < len(s) && s[i+1] == 'u' {
+			return true
+		}
+	}
+}
+
 // escaped masks in strings with characters of ASCII that are written as escapes,
 // also in strings of JSON in strings.
 func (d *detector) escaped(s string, cut bool, depth int, t *trace, under string) string {
@@ -198,13 +211,13 @@ func (d *detector) escaped(s string, cut bool, depth int, t *trace, under string
 		if open {
 			end = len(s)
 		}
-		if v := s[from+1 : end]; strings.Contains(v, `\u00`) {
+		if v := s[from+1 : end]; escapes(v) {
 			if open && cut {
 				v = v[:len(v)-brokenEscape(v)]
 			}
 			plain := unescapeOnce(v)
 			masked := plain
-			if depth < deepestPart && strings.Contains(plain, `\u00`) {
+			if depth < deepestPart && escapes(plain) {
 				masked = d.escaped(masked, cut && open, depth+1, t, under)
 			}
 			if masked = d.plain(masked, cut && open, t, under); masked != plain {

@@ -64,49 +64,53 @@ func levelOf(backslashes int) level { return level((backslashes ^ (backslashes +
 // backslashes than anything else.
 const deepest = 15
 
-// mask returns s with the values masked.
-func (j *jsonNames) mask(s string, t *trace) string {
+// mask returns s with the values masked. esc tells whether characters may be
+// written as escapes in s.
+func (j *jsonNames) mask(s string, esc bool, t *trace) string {
 	var out splice
-	for i := 1; ; i++ {
-		k := strings.IndexByte(s[min(i, len(s)):], ':')
-		if k < 0 {
+	colons := finder{s: s}
+	for i := 0; ; {
+		if i = colons.next(i); i < 0 {
 			return out.end(s)
 		}
-		i += k
-		e := i - 1
-		for e > 0 && s[e] <= ' ' {
-			e--
-		}
-		if s[e] != '"' || e < 2 || e < out.last {
-			continue
-		}
-		if !j.every && s[e-1] != '\\' && !j.maybe(s, e) {
-			continue
-		}
-		w, lv := j.name(s, e)
-		if w == nil {
-			continue
-		}
-		if end := j.value(&out, s, i+1, lv, w, t); end > i {
-			i = end - 1
+		w, lv := j.before(s, i, out.last, esc)
+		if i++; w != nil {
+			i = max(i, j.value(&out, s, i, lv, w, t))
 		}
 	}
 }
 
-// maybe tells whether the name whose quotation mark is s[e] can be one of ours.
-func (j *jsonNames) maybe(s string, e int) bool {
+// wanted tells whether there is something for it in s.
+func (j *jsonNames) wanted(s string, esc bool) bool {
+	colons := finder{s: s}
+	for i := 0; ; i++ {
+		if i = colons.next(i); i < 0 {
+			return false
+		}
+		if w, _ := j.before(s, i, 0, esc); w != nil {
+			return true
+		}
+	}
+}
+
+// before returns what to do with the value behind the colon s[i], by the name
+// that stands before it and not before low.
+func (j *jsonNames) before(s string, i, low int, esc bool) (*with, level) {
+	e := i - 1
+	for e > 0 && s[e] <= ' ' {
+		e--
+	}
+	if s[e] != '"' || e < 2 || e < low || !j.every && s[e-1] != '\\' && !j.maybe(s, e, esc) {
+		return nil, 0
+	}
+	return j.name(s, e)
+}
+
+// maybe tells whether the name whose quotation mark is s[e] can be one of ours:
+// by its end, which may be an escape such as \u0064.
+func (j *jsonNames) maybe(s string, e int, esc bool) bool {
 	h := endHash(s[e-2], s[e-1])
-	if j.ends[h>>6]&(1<<(h&63)) != 0 {
-		return true
-	}
-	// The end may be an escape, \u0064.
-	if e < 8 {
-		return strings.IndexByte(s[:e], '\\') >= 0
-	}
-	v := uint64(s[e-8]) | uint64(s[e-7])<<8 | uint64(s[e-6])<<16 | uint64(s[e-5])<<24 |
-		uint64(s[e-4])<<32 | uint64(s[e-3])<<40 | uint64(s[e-2])<<48 | uint64(s[e-1])<<56
-	v ^= 0x5c5c5c5c5c5c5c5c
-	return (v-0x0101010101010101)&^v&0x8080808080808080 != 0
+	return j.ends[h>>6]&(1<<(h&63)) != 0 || esc && strings.IndexByte(s[max(e-8, 0):e], '\\') >= 0
 }
 
 // longestName bounds a name as it was sent, in bytes.
@@ -154,7 +158,7 @@ func (j *jsonNames) value(out *splice, s string, at int, lv level, w *with, t *t
 		return end
 	}
 	quote := `\\\\\\\\\\\\\\\\`[:lv] + `"`
-	out.quoted(s, from, end, quote, w.hit(t, "", kind, v))
+	out.quoted(s, from, end, quote, w.hitJSON(t, kind, v, lv))
 	return end
 }
 
@@ -180,8 +184,16 @@ func skipSpace(s string, at int, lv level) int {
 	return at
 }
 
+// hitJSON is hit for a value as it stands in JSON.
+func (w *with) hitJSON(t *trace, kind, v string, lv level) string {
+	if kind == kindString && w.style != fixed {
+		v = unescape(v, lv)
+	}
+	return w.hit(t, "", kind, v)
+}
+
 // jsonValue finds the value that begins at s[at]: where it stands, what kind it
-// is and what it means. The kind is empty for null and for nothing at all.
+// is and its text, of a string without quotation marks. The kind is empty for null and for nothing at all.
 func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
 	switch c := s[at]; {
 	case quoteAt(s, at, lv):
@@ -191,10 +203,10 @@ func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
 		for {
 			i := nextQuote(s, end, lv)
 			if i < 0 {
-				return from, len(s), kindString, unescape(s[at:], lv)
+				return from, len(s), kindString, s[at:]
 			}
 			if end = i + int(lv) + 1; valueEnds(s, end, lv) {
-				return from, end, kindString, unescape(s[at:i], lv)
+				return from, end, kindString, s[at:i]
 			}
 		}
 	case c == '{' || c == '[':

@@ -15,7 +15,12 @@ type jsonPaths struct {
 	steps []pathStep
 	start uint64 // bit i: step i is next
 	last  jsonNames
-	blind []*with // of paths whose end has no name: what cannot be followed is masked whole
+	all   jsonNames  // of each step, to know most others by their end
+	deep  uint64     // steps at any depth
+	plain bool       // no step is a pattern or any
+	exact bool       // the indexer will not do
+	names *jsonNames // those at any depth that are steps as well, for JSON in strings
+	blind []*with    // of paths whose end has no name: what cannot be followed is masked whole
 }
 
 // pathStep is one step of a path; those of a path stand behind each other.
@@ -147,6 +152,21 @@ func (p *jsonPaths) add(steps []pathStep) error {
 		return fmt.Errorf("the paths of one rule have more than %d steps together; make two rules of it", maxSteps)
 	}
 	p.start |= 1 << len(p.steps)
+	p.plain = p.plain || len(p.steps) == 0
+	for i, step := range steps {
+		if step.deep {
+			p.deep |= 1 << (len(p.steps) + i)
+		}
+		if step.kind == stepName && step.match == nil {
+			name := `"` + step.name
+			p.all.end(name[len(name)-2], name[len(name)-1])
+		} else {
+			p.plain = false
+		}
+		if step.kind == stepIndex || i == len(steps)-1 && step.kind != stepName {
+			p.exact = true
+		}
+	}
 	p.steps = append(p.steps, steps...)
 	w := steps[len(steps)-1].with
 	for i := len(steps) - 1; i >= 0; i-- {
@@ -158,50 +178,50 @@ func (p *jsonPaths) add(steps []pathStep) error {
 	return nil
 }
 
+// join lets the paths do what names do too, in one walk, where that is possible.
+func (p *jsonPaths) join(names *jsonNames, steps [][]pathStep) bool {
+	if p.exact || len(p.steps)+len(steps) > maxSteps {
+		return false
+	}
+	for _, s := range steps {
+		_ = p.add(s) // there is room
+	}
+	p.names = names
+	return true
+}
+
 // wanted tells whether s may hold something for the paths; it is quick.
-func (p *jsonPaths) wanted(s string) bool {
-	if len(p.blind) > 0 || p.last.every {
-		return true
-	}
-	for i := 1; ; i++ {
-		k := strings.IndexByte(s[min(i, len(s)):], ':')
-		if k < 0 {
-			return false
-		}
-		i += k
-		e := i - 1
-		for e > 0 && s[e] <= ' ' {
-			e--
-		}
-		if s[e] != '"' || e < 2 || !p.last.maybe(s, e) {
-			continue
-		}
-		if w, _ := p.last.name(s, e); w != nil {
-			return true
-		}
-	}
+func (p *jsonPaths) wanted(s string, esc bool) bool {
+	return len(p.blind) > 0 || p.last.every || p.last.wanted(s, esc)
 }
 
 // mask returns s with the values masked.
-func (p *jsonPaths) mask(s string, t *trace) string {
-	if !p.wanted(s) {
+func (p *jsonPaths) mask(s string, esc bool, t *trace) string {
+	if !p.wanted(s, esc) {
 		return s
 	}
-	f := follower{paths: p, s: s, trace: t}
-	before := 0
-	if t != nil {
-		before = len(t.list)
+	if !p.exact {
+		x := indexer{paths: p, s: s, esc: esc, trace: t}
+		before := t.length()
+		if x.walk() {
+			if s = x.out.end(s); x.strange && p.names != nil {
+				s = p.names.mask(s, esc, t)
+			}
+			return s
+		}
+		t.cut(before)
+		return p.last.mask(s, esc, t)
 	}
+	f := follower{paths: p, s: s, trace: t}
+	before := t.length()
 	if f.follow() {
 		return f.out.end(s)
 	}
-	if t != nil {
-		t.list = t.list[:before]
-	}
+	t.cut(before)
 	if len(p.blind) > 0 && strings.TrimSpace(s) != "" {
 		return p.blind[0].hit(t, "", kindBody, s)
 	}
-	return p.last.mask(s, t)
+	return p.last.mask(s, esc, t)
 }
 
 // follower walks through a text.
@@ -341,7 +361,7 @@ func (f *follower) one(states uint64, w *with) bool {
 		if kind == kindString && (v == "" || w.done(v)) || kind == "" {
 			return end > from
 		}
-		f.out.quoted(s, from, end, `"`, w.hit(f.trace, "", kind, v))
+		f.out.quoted(s, from, end, `"`, w.hitJSON(f.trace, kind, v, 0))
 		return true
 	}
 	switch c {

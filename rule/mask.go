@@ -19,6 +19,7 @@ type masks struct {
 	cookies *names
 	json    *jsonNames
 	paths   *jsonPaths
+	simple  [][]pathStep // those that are in json
 	xml     *xmlPaths
 	body    *with // the whole body
 	detect  []*detector
@@ -222,14 +223,15 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	}
 	start := strings.TrimLeft(s[:min(len(s), 64)], " \t\r\n\ufeff")
 	isJSON := start != "" && (start[0] == '{' || start[0] == '[' || start[0] == '"') || prefix(s) > 0 || containsFold(kind, "json") && !looksForm(start)
+	esc := escapes(s)
 	if k.json != nil {
-		s = k.json.mask(s, t)
+		s = k.json.mask(s, esc, t)
 	}
 	if k.paths != nil {
 		if isJSON {
-			s = k.paths.mask(s, t)
+			s = k.paths.mask(s, esc, t)
 		} else {
-			s = k.paths.last.mask(s, t)
+			s = k.paths.last.mask(s, esc, t)
 		}
 	}
 	if k.xml != nil && !isJSON && strings.IndexByte(s, '<') >= 0 {
@@ -250,7 +252,7 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		switch {
 		case !d.body:
 		case isJSON:
-			s = d.json(s, cut, t, "")
+			s = d.json(s, cut, esc, t, "")
 		case form:
 			s = d.url(s, cut, t, "")
 		default:

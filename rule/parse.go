@@ -44,6 +44,9 @@ func Parse(name string, data []byte, o Options) (*Set, error) {
 		p.set.steps = append(p.set.steps, step{kind: maskRule, masks: defaultMasks(p.except, p.defaultEntry())})
 	}
 	for i := range p.set.steps {
+		if k := p.set.steps[i].masks; k != nil && k.json != nil && k.paths != nil && k.paths.join(k.json, k.simple) {
+			k.json = nil
+		}
 		if c := p.set.steps[i].when; c != nil {
 			p.set.uses.join(c.uses)
 		}

@@ -91,6 +91,7 @@ func (p *parser) jsonPath(k *masks, st step, w *with, n *yaml.Node) {
 			k.json = &jsonNames{}
 		}
 		_ = k.json.add(steps[0].source(), w) // parsePath has read it
+		k.simple = append(k.simple, steps)
 		return
 	}
 	if k.paths == nil {

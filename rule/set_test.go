@@ -175,7 +175,7 @@ func TestMaskBody(t *testing.T) {
 		{rooted, `{"\u0075ser":{"passwor\u0064":"s"}}`, `{"\u0075ser":{"passwor\u0064":"[REDACTED]"}}`, nil},
 		{rooted, `{"user":{"password":"s`, `{"user":{"password":"[REDACTED]"`, nil},
 		{rooted, `{"user":{"a":x y,"password":"s"}}`, `{"user":{"a":x y,"password":"[REDACTED]"}}`, nil},
-		{rooted, `{"other":{"a" "b","password":"s"}}`, `{"other":{"a" "b","password":"[REDACTED]"}}`, nil},
+		{rooted, `{"other":{"a"x"b","password":"s"}}`, `{"other":{"a"x"b","password":"[REDACTED]"}}`, nil},
 		{"- mask: {json: ['$.list[1]']}", `{"list":["a","b","c"]}`, `{"list":["a","[REDACTED]","c"]}`, nil},
 		{"- mask: {json: ['$.list[*].x']}", `{"list":[{"x":1},{"x":2,"y":3}]}`, `{"list":[{"x":"[REDACTED]"},{"x":"[REDACTED]","y":3}]}`, nil},
 		{"- mask: {json: ['$.a.*']}", `{"a":{"b":1,"c":[2]},"d":3}`, `{"a":{"b":"[REDACTED]","c":"[REDACTED]"},"d":3}`, nil},

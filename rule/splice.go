@@ -1,41 +1,47 @@
 package rule
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // splice builds a text in which parts of another are replaced, from its
 // beginning to its end. Nothing is copied before the first replacement.
 type splice struct {
-	b    []byte
+	b    strings.Builder
 	last int // of the source, up to here it is in b
 }
 
 // put replaces s[from:to].
 func (p *splice) put(s string, from, to int, text string) {
 	p.keep(s, from)
-	p.b = append(p.b, text...)
+	p.b.WriteString(text)
 	p.last = to
 }
 
 // quoted replaces s[from:to] by text between quotation marks.
 func (p *splice) quoted(s string, from, to int, quote, text string) {
 	p.keep(s, from)
-	p.b = append(append(append(p.b, quote...), text...), quote...)
+	p.b.WriteString(quote)
+	p.b.WriteString(text)
+	p.b.WriteString(quote)
 	p.last = to
 }
 
 func (p *splice) keep(s string, to int) {
-	if p.b == nil {
-		p.b = make([]byte, 0, len(s)+len(s)/16+64)
+	if p.b.Cap() == 0 {
+		p.b.Grow(len(s) + len(s)/8 + 64)
 	}
-	p.b = append(p.b, s[p.last:to]...)
+	p.b.WriteString(s[p.last:to])
 }
 
 // end returns what s has become.
 func (p *splice) end(s string) string {
-	if p.b == nil {
+	if p.b.Cap() == 0 {
 		return s
 	}
-	return view(append(p.b, s[p.last:]...))
+	p.b.WriteString(s[p.last:])
+	return p.b.String()
 }
 
 // view is b as a string without a copy. Nothing ever writes into the bytes of a

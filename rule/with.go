@@ -183,3 +183,17 @@ func (t *trace) header(name string) string {
 	}
 	return "headers." + strings.ToLower(name)
 }
+
+// length and cut let what was noted be forgotten.
+func (t *trace) length() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.list)
+}
+
+func (t *trace) cut(n int) {
+	if t != nil {
+		t.list = t.list[:n]
+	}
+}

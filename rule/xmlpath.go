@@ -166,17 +166,12 @@ func (s *xmlStep) is(name string) bool {
 
 // mask returns s with the values masked.
 func (x *xmlPaths) mask(s string, blind bool, t *trace) string {
-	before := 0
-	if t != nil {
-		before = len(t.list)
-	}
+	before := t.length()
 	w := xmlWalk{paths: x, s: s, blind: blind, trace: t}
 	if w.walk() || blind {
 		return w.out.end(s)
 	}
-	if t != nil {
-		t.list = t.list[:before]
-	}
+	t.cut(before)
 	w = xmlWalk{paths: x, s: s, blind: true, trace: t}
 	w.walk()
 	return w.out.end(s)

@@ -1,0 +1,22 @@
+//go:build !amd64
+
+package rule
+
+import "unsafe"
+
+// classify fills n blocks with what stands in the 64·n bytes at p.
+func classify(p *byte, blocks *block, n int) {
+	classifySlow(unsafe.Slice(p, 64*n), unsafe.Slice(blocks, n))
+}
+
+// colons fills n masks with the colons in the 64·n bytes at p before which a
+// quotation mark or white space stands. It reads the byte before p.
+func colons(p *byte, masks *uint64, n int) {
+	colonsSlow(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(p), -1)), 64*n+1), unsafe.Slice(masks, n))
+}
+
+// cardBytes fills n masks with the digits, spaces and dashes in 64 bytes each,
+// which begin at p and then at every 52nd byte.
+func cardBytes(p *byte, masks *uint64, n int) {
+	cardBytesSlow(unsafe.Slice(p, cardStride*(n-1)+64), unsafe.Slice(masks, n))
+}
