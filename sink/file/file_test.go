@@ -169,19 +169,28 @@ func TestAtomic(t *testing.T) {
 func TestTornTailIsCut(t *testing.T) {
 	c := file.DefaultConfig()
 	c.Path = filepath.Join(t.TempDir(), "records")
-	if err := os.WriteFile(c.Path, []byte("/a\n/b\n/torn"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := file.Open(c, sinktest.Format{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Write(t.Context(), []*message.Exchange{{Flow: &flow.Flow{}, Request: &message.Message{Target: "/c"}}}); err != nil {
-		t.Fatal(err)
-	}
-	s.Close(t.Context())
-	if got, _ := os.ReadFile(c.Path); string(got) != "/a\n/b\n/c\n" {
-		t.Errorf("%q", got)
+	for text, want := range map[string]string{
+		"/a\n" + `{"schema":"passiflow.exchange/1","id":"00`: "/a\n/c\n",
+		"/a\n" + `{"sch`:                   "/a\n/c\n",
+		`{"receiver":{"ip":"10.0.0.1","po`: "/c\n",
+		"/a\n":                             "/a\n/c\n",
+		"somebody's notes":                 "somebody's notes\n/c\n", // not ours to cut
+		`{"a":1}`:                          `{"a":1}` + "\n/c\n",
+	} {
+		if err := os.WriteFile(c.Path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := file.Open(c, sinktest.Format{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Write(t.Context(), []*message.Exchange{{Flow: &flow.Flow{}, Request: &message.Message{Target: "/c"}}}); err != nil {
+			t.Fatal(err)
+		}
+		s.Close(t.Context())
+		if got, _ := os.ReadFile(c.Path); string(got) != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -74,7 +74,31 @@ func (s *file) take(f *os.File) error {
 	if s.config.Replace {
 		return f.Truncate(0)
 	}
-	return s.trim(f)
+	return s.join(f)
+}
+
+// join makes sure that what comes next begins a line. What a crash has left of
+// a record is cut off; anything else stays, as it is not ours.
+func (s *file) join(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	end, err := lastLine(f, info.Size())
+	if err != nil || end == info.Size() {
+		return err
+	}
+	head := make([]byte, min(info.Size()-end, 32))
+	if _, err := f.ReadAt(head, end); err != nil {
+		return err
+	}
+	for _, ours := range []string{`{"schema":"passiflow.`, `{"receiver":{"ip":"`} {
+		if n := min(len(head), len(ours)); string(head[:n]) == ours[:n] {
+			return s.trim(f)
+		}
+	}
+	_, err = f.Write([]byte{'\n'})
+	return err
 }
 
 // openPart opens path under its other name. What path holds goes along, unless
@@ -93,6 +117,9 @@ func (s *file) openPart(path string, exists bool) error {
 		}
 	}
 	if exists && !s.config.Replace {
+		if !s.kind.begins(path) {
+			return fmt.Errorf("%s is there already and not compressed in this way: move it away, or replace it", path)
+		}
 		if err := os.Rename(path, other); err != nil {
 			return err
 		}

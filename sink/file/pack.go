@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -39,6 +40,20 @@ func compression(name, path string) (compress, error) {
 		return plain, nil
 	}
 	return plain, fmt.Errorf("compress %q: must be auto, none, gzip or zstd", name)
+}
+
+// begins tells whether the file at path is empty or begins as one that is
+// compressed so.
+func (c compress) begins(path string) bool {
+	want := [...]string{"", "\x1f\x8b", "\x28\xb5\x2f\xfd"}[c]
+	f, err := os.Open(path)
+	if err != nil {
+		return true // opening it for writing says what is wrong
+	}
+	defer f.Close()
+	b := make([]byte, len(want))
+	n, _ := io.ReadFull(f, b)
+	return n == 0 || string(b[:n]) == want
 }
 
 // flusher is what compresses.

@@ -194,7 +194,11 @@ func TestConfigFaults(t *testing.T) {
 		"must not be negative":     func(c *Config) { c.KeepFiles = -1 },
 		"exclude each other":       func(c *Config) { c.RotateBytes, c.Replace = 1, true },
 		"nothing is to be removed": func(c *Config) { c.KeepAge = 1 },
-		"is no regular file":       func(c *Config) { c.Path, c.Atomic = os.DevNull, true },
+		"not compressed in this way": func(c *Config) {
+			c.Path += ".gz"
+			os.WriteFile(c.Path, []byte("somebody's"), 0o600)
+		},
+		"is no regular file": func(c *Config) { c.Path, c.Atomic = os.DevNull, true },
 	} {
 		c := DefaultConfig()
 		c.Path = filepath.Join(t.TempDir(), "x")
