@@ -110,7 +110,8 @@ func open(t *testing.T, change func(*otlp.Config)) sink.Sink {
 func TestSink(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Place {
 		c := collect(t)
-		return sinktest.Place{Sink: open(t, func(o *otlp.Config) { o.Post.URL = c.URL }), Break: func() { c.CloseClientConnections(); c.Listener.Close() },
+		g := sinktest.NewGate(t, c.Config.Handler)
+		return sinktest.Place{Sink: open(t, func(o *otlp.Config) { o.Post.URL = g.URL }), Gate: g, Break: func() { g.Refuse(0) },
 			Received: func() (all []string) {
 				for _, s := range c.spans {
 					all = append(all, strings.TrimPrefix(s, "unknown_service "))

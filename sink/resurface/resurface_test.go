@@ -134,7 +134,9 @@ func want(n int) []string {
 func TestPromises(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Place {
 		r := newReceiver(t)
-		return sinktest.Place{Sink: r.open(t, sinktest.Format{}, nil), Received: r.lines, Break: r.Close}
+		g := sinktest.NewGate(t, r)
+		to := r.open(t, sinktest.Format{}, func(c *resurface.Config) { c.Post.URL = g.URL + "/message" })
+		return sinktest.Place{Sink: to, Gate: g, Received: r.lines, Break: func() { g.Refuse(0) }}
 	})
 }
 

@@ -58,10 +58,13 @@ type Place struct {
 	// Break makes the place refuse what comes from now on; nil where that
 	// cannot be arranged.
 	Break func()
+	// Gate stands before the place; nil where records do not go by HTTP.
+	Gate *Gate
 }
 
 // Run holds the sinks that open returns to their promises.
 func Run(t *testing.T, open func(t *testing.T) Place) {
+	runGate(t, open)
 	t.Run("order", func(t *testing.T) {
 		p := open(t)
 		var want []string

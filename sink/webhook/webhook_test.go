@@ -70,16 +70,13 @@ func TestSink(t *testing.T) {
 		t.Run(string(b), func(t *testing.T) {
 			sinktest.Run(t, func(t *testing.T) sinktest.Place {
 				r := receive(t)
-				return sinktest.Place{Sink: open(t, r, b, sinktest.Format{}), Break: r.CloseClientConnectionsAndStop,
+				g := sinktest.NewGate(t, r.Config.Handler)
+				r.URL = g.URL
+				return sinktest.Place{Sink: open(t, r, b, sinktest.Format{}), Gate: g, Break: func() { g.Refuse(0) },
 					Received: func() []string { return sinktest.Lines([]byte(strings.Join(r.bodies, ""))) }}
 			})
 		})
 	}
-}
-
-func (r *receiver) CloseClientConnectionsAndStop() {
-	r.CloseClientConnections()
-	r.Listener.Close()
 }
 
 func exchange(target string) *message.Exchange {
