@@ -118,6 +118,19 @@ func spell(d []byte, r uint16) int {
 	return 6
 }
 
+// AppendText appends s as AppendQuoted does, but what is not UTF-8 is read as
+// ISO 8859-1, as HTTP once defined its header fields: nothing of it is lost.
+func AppendText[T ~string | ~[]byte](dst []byte, s T) []byte {
+	if utf8.ValidString(string(s)) {
+		return AppendQuoted(dst, s)
+	}
+	wide := make([]byte, 0, 2*len(s))
+	for i := range len(s) {
+		wide = utf8.AppendRune(wide, rune(s[i]))
+	}
+	return AppendQuoted(dst, wide)
+}
+
 // Body returns the body of m, without the beginning of a character that the
 // body limit or a loss has cut in two: text would otherwise not be text there.
 func Body(m *message.Message) []byte {
@@ -136,10 +149,10 @@ func Body(m *message.Message) []byte {
 	return b
 }
 
-// AppendLower appends s as AppendQuoted does, with ASCII letters in lower case.
+// AppendLower appends s as AppendText does, with ASCII letters in lower case.
 func AppendLower(dst []byte, s string) []byte {
 	at := len(dst)
-	dst = AppendQuoted(dst, s)
+	dst = AppendText(dst, s)
 	for i := at; i < len(dst); i++ {
 		if c := dst[i]; c >= 'A' && c <= 'Z' {
 			dst[i] = c | 0x20

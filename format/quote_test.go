@@ -34,6 +34,20 @@ func FuzzQuoted(f *testing.F) {
 	})
 }
 
+func TestText(t *testing.T) {
+	for s, want := range map[string]string{"é": `"é"`, "\xe9\x85\"": `"é\u0085\""`, "": `""`} {
+		if got := string(format.AppendText(nil, s)); got != want {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+		if got := string(format.AppendText(nil, []byte(s))); got != want {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	}
+	if got := string(format.AppendLower(nil, "X-\xc9")); got != `"x-É"` {
+		t.Error(got)
+	}
+}
+
 func TestBody(t *testing.T) {
 	for _, c := range []struct {
 		body  string

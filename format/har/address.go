@@ -135,7 +135,7 @@ func appendPosted(dst []byte, m *message.Message) []byte {
 	}
 	kind, _ := m.Get("Content-Type")
 	dst = append(dst, `,"postData":{"mimeType":`...)
-	dst = format.AppendQuoted(dst, kind)
+	dst = format.AppendText(dst, kind)
 	if !utf8.Valid(body) {
 		dst = append(dst, `,"text":`...)
 		dst = appendBase64(dst, m.Body)

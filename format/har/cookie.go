@@ -76,7 +76,7 @@ func appendAttributes(dst []byte, rest string) []byte {
 	for _, a := range [...]struct{ name, value string }{{`,"path":`, path}, {`,"domain":`, domain}, {`,"sameSite":`, site}} {
 		if a.value != "" {
 			dst = append(dst, a.name...)
-			dst = format.AppendQuoted(dst, a.value)
+			dst = format.AppendText(dst, a.value)
 		}
 	}
 	if !expires.IsZero() {

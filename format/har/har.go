@@ -109,9 +109,9 @@ func appendRequest(dst []byte, x *message.Exchange) []byte {
 		m = &message.Message{Size: -1, WireSize: -1}
 	}
 	dst = append(dst, `{"method":`...)
-	dst = format.AppendQuoted(dst, m.Op)
+	dst = format.AppendText(dst, m.Op)
 	dst = append(dst, `,"url":`...)
-	dst = format.AppendQuoted(dst, address(x, m))
+	dst = format.AppendText(dst, address(x, m))
 	dst = appendVersion(dst, m)
 	dst = append(dst, `,"cookies":[`...)
 	dst = appendSent(dst, m.Fields)
@@ -136,7 +136,7 @@ func appendResponse(dst []byte, x *message.Exchange) []byte {
 	}
 	dst = strconv.AppendUint(dst, code, 10)
 	dst = append(dst, `,"statusText":`...)
-	dst = format.AppendQuoted(dst, m.Reason)
+	dst = format.AppendText(dst, m.Reason)
 	dst = appendVersion(dst, m)
 	dst = append(dst, `,"cookies":[`...)
 	dst = appendSet(dst, m.Fields)
@@ -146,7 +146,7 @@ func appendResponse(dst []byte, x *message.Exchange) []byte {
 	dst = appendContent(dst, m)
 	dst = append(dst, `,"redirectURL":`...)
 	location, _ := m.Get("Location")
-	dst = format.AppendQuoted(dst, location)
+	dst = format.AppendText(dst, location)
 	return append(appendSizes(dst, m), '}')
 }
 
@@ -155,7 +155,7 @@ func appendVersion(dst []byte, m *message.Message) []byte {
 	if m.Version == "" {
 		return append(dst, `"unknown"`...)
 	}
-	return format.AppendQuoted(dst, "HTTP/"+m.Version)
+	return format.AppendText(dst, "HTTP/"+m.Version)
 }
 
 func appendSizes(dst []byte, m *message.Message) []byte {
@@ -178,9 +178,9 @@ func appendPair(dst []byte, more bool, name, value string) []byte {
 		dst = append(dst, ',')
 	}
 	dst = append(dst, `{"name":`...)
-	dst = format.AppendQuoted(dst, name)
+	dst = format.AppendText(dst, name)
 	dst = append(dst, `,"value":`...)
-	return format.AppendQuoted(dst, value)
+	return format.AppendText(dst, value)
 }
 
 // appendContent appends the body of an answer.
@@ -200,7 +200,7 @@ func appendContent(dst []byte, m *message.Message) []byte {
 	if !ok {
 		kind = "x-unknown"
 	}
-	dst = format.AppendQuoted(dst, kind)
+	dst = format.AppendText(dst, kind)
 	if body := format.Body(m); len(body) > 0 {
 		dst = append(dst, `,"text":`...)
 		if utf8.Valid(body) {
@@ -231,7 +231,7 @@ func appendMore(dst []byte, x *message.Exchange, first *message.Message) []byte 
 	dst = append(dst, '}')
 	if x.Flow.Source != "" {
 		dst = append(dst, `,"_source":`...)
-		dst = format.AppendQuoted(dst, x.Flow.Source)
+		dst = format.AppendText(dst, x.Flow.Source)
 	}
 	if x.Pair != 0 {
 		dst = append(dst, `,"_pair":"`...)
@@ -245,7 +245,7 @@ func appendMore(dst []byte, x *message.Exchange, first *message.Message) []byte 
 			dst = append(dst, ',')
 		}
 		dst = append(dst, `{"status":`...)
-		dst = format.AppendQuoted(dst, m.Status)
+		dst = format.AppendText(dst, m.Status)
 		dst = append(dst, `,"headers":`...)
 		dst = appendHeaders(dst, m.Fields)
 		dst = append(dst, '}')
@@ -275,7 +275,7 @@ func appendIntegrity(dst []byte, x *message.Exchange) []byte {
 	}
 	if half := x.Half.String(); half != "" {
 		dst = append(dst, `,"half":`...)
-		dst = format.AppendQuoted(dst, half)
+		dst = format.AppendText(dst, half)
 	}
 	if lost > 0 {
 		dst = append(dst, `,"lost":`...)
@@ -287,7 +287,7 @@ func appendIntegrity(dst []byte, x *message.Exchange) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = format.AppendQuoted(dst, name)
+			dst = format.AppendText(dst, name)
 		}
 		dst = append(dst, ']')
 	}

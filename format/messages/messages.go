@@ -51,9 +51,9 @@ func appendMessage(dst []byte, f *flow.Flow, m *message.Message, request bool) [
 	dst = format.AppendEnd(dst, f.Client)
 	if request {
 		dst = append(dst, `},"direction":"request","method":`...)
-		dst = format.AppendQuoted(dst, m.Op)
+		dst = format.AppendText(dst, m.Op)
 		dst = append(dst, `,"path":`...)
-		dst = format.AppendQuoted(dst, m.Target)
+		dst = format.AppendText(dst, m.Target)
 	} else {
 		dst = append(dst, `},"direction":"response"`...)
 		if status(m.Status) {
@@ -114,7 +114,7 @@ func appendHeaders(dst []byte, fields []message.Field) []byte {
 		sep = true
 		dst = format.AppendLower(dst, name)
 		dst = append(dst, ':')
-		dst = format.AppendQuoted(dst, fields[i].Value)
+		dst = format.AppendText(dst, fields[i].Value)
 	}
 	return append(dst, '}')
 }

@@ -30,7 +30,7 @@ func (a *attributes) key(name, kind string) {
 
 func (a *attributes) text(name, value string) {
 	a.key(name, "stringValue")
-	a.dst = format.AppendQuoted(a.dst, value)
+	a.dst = format.AppendText(a.dst, value)
 	a.dst = append(a.dst, '}', '}')
 }
 
@@ -67,11 +67,11 @@ func (a *attributes) header(prefix, name string, m *message.Message) {
 				a.dst = append(a.dst, ',')
 			}
 			a.dst = append(a.dst, `{"key":`...)
-			a.dst = format.AppendQuoted(a.dst, prefix+name)
+			a.dst = format.AppendText(a.dst, prefix+name)
 			a.dst = append(a.dst, `,"value":{"arrayValue":{"values":[`...)
 		}
 		a.dst = append(a.dst, `{"stringValue":`...)
-		a.dst = format.AppendQuoted(a.dst, m.Fields[i].Value)
+		a.dst = format.AppendText(a.dst, m.Fields[i].Value)
 		a.dst = append(a.dst, '}')
 	}
 	if open {

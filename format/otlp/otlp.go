@@ -92,7 +92,7 @@ func (s *spans) Append(dst []byte, x *message.Exchange) []byte {
 		dst = append(dst, parent.span[:]...)
 		if parent.state != "" {
 			dst = append(dst, `","traceState":`...)
-			dst = format.AppendQuoted(dst, parent.state)
+			dst = format.AppendText(dst, parent.state)
 			dst = dst[:len(dst)-1]
 		}
 	}
