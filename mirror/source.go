@@ -107,7 +107,7 @@ func (s *SourceObservedPacketSource) run() {
 
 // fromPacket returns a copy of p.
 func fromPacket(p *packet.Packet) gopacket.Packet {
-	var first gopacket.Decoder = gopacket.DecodeUnknown
+	first := gopacket.DecodeUnknown
 	switch p.Link {
 	case packet.LinkIPv4:
 		first = layers.LayerTypeIPv4
