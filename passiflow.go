@@ -160,6 +160,7 @@ func (p *Passiflow) Stats() Stats {
 		x := src.Stats()
 		s.Source.Received += x.Received
 		s.Source.Dropped += x.Dropped
+		s.Source.Unread += x.Unread
 		s.Source.Filtered += x.Filtered
 		s.Source.Cut += x.Cut
 		s.Source.Unjoined += x.Unjoined

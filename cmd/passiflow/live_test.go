@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,9 +27,38 @@ const runMark = "PASSIFLOW_TEST_RUN=1"
 type program struct {
 	*exec.Cmd
 	t      *testing.T
-	out    bytes.Buffer
-	words  bytes.Buffer
+	out    heard
+	words  heard
+	ready  string // what it had said when it was
 	closed chan struct{}
+}
+
+// heard is what a program says, read while it is written.
+type heard struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(b)
+}
+
+func (h *heard) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.String()
+}
+
+// until waits until s was said n times, or for a long time.
+func (h *heard) until(n int, s string) {
+	for range 1000 {
+		if strings.Count(h.String(), s) >= n {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // start runs passiflow and waits until it says ready.
@@ -68,8 +99,9 @@ func startFrom(t *testing.T, r io.Reader, w io.Writer, ready string, args ...str
 		defer close(p.closed)
 		told := false
 		for s := bufio.NewScanner(words); s.Scan(); {
-			p.words.WriteString(s.Text() + "\n")
+			fmt.Fprintln(&p.words, s.Text())
 			if !told && strings.Contains(s.Text(), ready) {
+				p.ready = p.words.String()
 				close(is)
 				told = true
 			}
@@ -122,7 +154,7 @@ func TestMirror(t *testing.T) {
 					}
 				}
 			}
-			time.Sleep(300 * time.Millisecond)
+			p.out.until(3, `"schema"`)
 			for range 2 { // at once: they count as one
 				if err := p.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)
@@ -251,7 +283,8 @@ func TestSilence(t *testing.T) {
 		t.Skip("no signals on Windows")
 	}
 	p := start(t, "no datagram came", "capture", "--listen", "vxlan://127.0.0.1:"+freePort(t), "--silence", "1s")
-	time.Sleep(2500 * time.Millisecond)
+	p.words.until(1, "nothing recorded yet")
+	time.Sleep(1500 * time.Millisecond)
 	_ = p.Process.Signal(os.Interrupt)
 	if code := p.end(); code != exitOK {
 		t.Errorf("exit code %d", code)
@@ -283,7 +316,7 @@ func TestFollow(t *testing.T) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second)
+	p.out.until(3, `"schema"`)
 	_ = p.Process.Signal(os.Interrupt)
 	if code := p.end(); code != exitOK {
 		t.Errorf("exit code %d", code)

@@ -44,9 +44,13 @@ func TestMetrics(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no signals on Windows")
 	}
-	port := freePort(t)
-	p := start(t, "message=reading", "capture", "-r", write(t, "shop"), "--follow", "--metrics", "127.0.0.1:"+port, "--sink", "file="+t.TempDir()+"/a", "--sink", "file="+t.TempDir()+"/b")
-	page(t, "http://127.0.0.1:"+port+"/metrics",
+	p := start(t, "message=reading", "capture", "-r", write(t, "shop"), "--follow", "--metrics", "127.0.0.1:0", "--sink", "file="+t.TempDir()+"/a", "--sink", "file="+t.TempDir()+"/b")
+	address := func(p *program) string {
+		_, line, _ := strings.Cut(p.ready, "message=metrics address=")
+		at, _, _ := strings.Cut(line, "\n")
+		return strings.Trim(at, `"`)
+	}
+	page(t, "http://"+address(p)+"/metrics",
 		`passiflow_packets_total{way="in_conversations"} 18`,
 		`passiflow_messages_total{way="in_pairs"} 6`,
 		`passiflow_output_records_total{output="records to file",way="written"} 3`,
@@ -54,7 +58,7 @@ func TestMetrics(t *testing.T) {
 		`passiflow_output_records_held{output="records to metrics"} 0`,
 		`passiflow_http_requests_total{method="POST",route="/orders",`,
 	)
-	page(t, "http://127.0.0.1:"+port+"/healthz", "ok")
+	page(t, "http://"+address(p)+"/healthz", "ok")
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +66,9 @@ func TestMetrics(t *testing.T) {
 		t.Error(n, p.words.String())
 	}
 	// Who has the port already is told.
-	q := start(t, "message=reading", "capture", "-r", write(t, "shop"), "--follow", "--metrics", "127.0.0.1:"+port, "-q")
+	q := start(t, "message=reading", "capture", "-r", write(t, "shop"), "--follow", "--metrics", "127.0.0.1:0")
 	defer func() { _ = q.Process.Kill() }()
-	self := run([]string{"capture", "-r", write(t, "shop"), "--metrics", "127.0.0.1:" + port})
+	self := run([]string{"capture", "-r", write(t, "shop"), "--metrics", address(q)})
 	if self != exitUsage {
 		t.Error(fmt.Sprint("the port is taken: ", self))
 	}

@@ -126,7 +126,7 @@ func TestShadow(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(2 * time.Millisecond)
 		if r.URL.Path == "/13" {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 		fmt.Fprint(w, "ok")
 	})

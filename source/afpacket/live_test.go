@@ -401,8 +401,8 @@ func TestDataOutlivesClose(t *testing.T) {
 	if _, err := sources[0].Read(batch); err != io.EOF {
 		t.Error(err)
 	}
-	if st := sources[0].Stats(); n == 0 || st.Received != uint64(n) || st.Dropped != uint64(3-n) {
-		t.Errorf("%+v: what was not read in the end is dropped", st)
+	if st := sources[0].Stats(); n == 0 || st.Received != uint64(n) || st.Unread != uint64(3-n) || st.Dropped != 0 {
+		t.Errorf("%+v: what was not read in the end is unread", st)
 	}
 }
 

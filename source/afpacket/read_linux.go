@@ -140,6 +140,7 @@ func (w *worker) retire(r *ring) {
 	r.close()
 	w.past.Received += r.counted.Received
 	w.past.Dropped += r.counted.Dropped
+	w.past.Unread += r.counted.Unread
 	w.freezes += r.freezes
 }
 
@@ -346,6 +347,7 @@ func (w *worker) stats() (source.Stats, uint64) {
 		r.tally()
 		st.Received += r.counted.Received
 		st.Dropped += r.counted.Dropped
+		st.Unread += r.counted.Unread
 		freezes += r.freezes
 	}
 	return st, freezes

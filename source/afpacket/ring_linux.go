@@ -173,7 +173,7 @@ func (r *ring) tally() {
 }
 
 // close gives everything back. What was in the ring and never read is counted
-// as dropped.
+// as unread.
 func (r *ring) close() error {
 	if r.fd < 0 {
 		return nil
@@ -181,7 +181,7 @@ func (r *ring) close() error {
 	r.tally()
 	read := r.read.Load()
 	if r.counted.Received > read {
-		r.counted.Dropped += r.counted.Received - read
+		r.counted.Unread += r.counted.Received - read
 	}
 	r.counted.Received = read
 	var err error
