@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/passiflow/passiflow/flow"
@@ -32,10 +33,13 @@ type outlet struct {
 func (s *session) outlet(f *flow.Flow, side flow.Side) (o *outlet, wanted bool) {
 	c := message.Chunk{Flow: f, From: side}
 	src, dst := c.Src(), c.Dst()
-	o = &outlet{side: side, from: src.String(), to: dst.String()}
+	o = &outlet{side: side, from: plain(src), to: plain(dst)}
 	o.direction, wanted = direct(src.Port(), dst.Port(), s.m.config.ObservedPort)
 	return o, wanted
 }
+
+// plain writes an IPv4 address within IPv6 as the original does.
+func plain(a netip.AddrPort) string { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()).String() }
 
 // deliver gives c to the hooks and does what they say. An error ends the
 // session, unless it is errAgain: then c was recorded, and is to be sent by

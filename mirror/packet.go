@@ -15,14 +15,17 @@ import (
 // header before it, and what they carry. It reports whether there are any.
 func (s *session) convert(x gopacket.Packet, p *packet.Packet) bool {
 	var src, dst netip.Addr
+	missing := 0 // of the IP payload: the snaplen cut it
 	for _, l := range x.Layers() {
 		switch l := l.(type) {
 		case *layers.IPv4:
 			src, _ = netip.AddrFromSlice(l.SrcIP)
 			dst, _ = netip.AddrFromSlice(l.DstIP)
+			missing = int(l.Length) - 4*int(l.IHL) - len(l.Payload)
 		case *layers.IPv6:
 			src, _ = netip.AddrFromSlice(l.SrcIP)
 			dst, _ = netip.AddrFromSlice(l.DstIP)
+			missing = int(l.Length) - len(l.Payload)
 		case *layers.TCP:
 			if !src.IsValid() || !dst.IsValid() {
 				return false
@@ -38,9 +41,8 @@ func (s *session) convert(x gopacket.Packet, p *packet.Packet) bool {
 			p.Hash = maphash.Comparable(s.seed, p.Src) + maphash.Comparable(s.seed, p.Dst)
 			p.TCP = packet.TCPHeader{Seq: l.Seq, Ack: l.Ack, Flags: flags(l)}
 			p.Payload = l.Payload
-			if m.Length > m.CaptureLength && m.CaptureLength > 0 {
-				p.Missing = m.Length - m.CaptureLength // the snaplen cut it
-			}
+			// What was captured whole and announces more lies.
+			p.Missing = max(min(missing, m.Length-m.CaptureLength), 0)
 			return true
 		}
 	}
