@@ -17,9 +17,8 @@ import (
 // it gets its end, marked Shed, and what comes of it later is dropped. So what
 // the sink gets of a stream is always its beginning, whole up to there.
 //
-// Of QueueConfig it uses Bytes, Policy, Batch, Records, Log and, of Retry, all
-// but Age. It has no spool: half a stream that is delivered in another run is of
-// no use. With a sink that is Parallel, streams are delivered side by side.
+// Of QueueConfig it uses all but Linger and Spool: half a stream that is delivered
+// in another run is of no use. Retry.Age counts from the first attempt. With a sink that is Parallel, streams are delivered side by side.
 type Chunks struct {
 	to     ChunkSink
 	config QueueConfig
@@ -86,7 +85,8 @@ type chunkStream struct {
 type lane struct {
 	held  []*message.Chunk
 	state laneState
-	tries int // of the first batch of held, in a row
+	tries int       // of the first batch of held, in a row
+	since time.Time // the first of them
 }
 
 type laneState uint8

@@ -3,6 +3,7 @@ package sink
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/passiflow/passiflow/message"
 )
@@ -94,8 +95,16 @@ func (q *Chunks) rest(l *lane) {
 // again keeps l for another attempt. While something waits, one of those that
 // wait is tried now and then; the others go on with it when it was taken.
 func (q *Chunks) again(l *lane, err error) {
-	l.tries++
+	if l.tries++; l.tries == 1 {
+		l.since = time.Now()
+	}
 	c := &q.config.Retry
+	if c.Age > 0 && time.Since(l.since) > c.Age {
+		l.tries = 0
+		q.refuse(l, Expired)
+		q.rest(l)
+		return
+	}
 	if len(c.Schedule) > 0 && l.tries > len(c.Schedule) || len(c.Schedule) == 0 && c.Attempts > 0 && l.tries >= c.Attempts {
 		l.tries = 0
 		q.refuse(l, GaveUp)

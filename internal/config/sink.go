@@ -263,6 +263,7 @@ func (c *Config) sinkFaults(add func(bad bool, problem string, paths ...string))
 	for _, s := range c.Sinks {
 		if s.Setup.Raw {
 			add(!c.Mask.RawUnmasked && !c.Mask.ShowSecrets, fmt.Sprintf("%s hands on bytes as captured, with the credentials in them: allow it with --raw-unmasked (mask.raw_unmasked)", s.Name), sinksPath)
+			add(s.Queue.Spool.Directory != "", fmt.Sprintf("%s cannot have a spool: bytes as captured are of no use to a later run", s.Name), sinksPath)
 		}
 	}
 	for _, s := range c.Sinks {
@@ -271,7 +272,7 @@ func (c *Config) sinkFaults(add func(bad bool, problem string, paths ...string))
 	}
 	stdouts := 0
 	for _, s := range c.Sinks {
-		if s.Kind == "stdout" {
+		if path, ok := s.Setup.Options[0].To.(*string); s.Kind == "stdout" || ok && *path == "-" {
 			stdouts++
 		}
 	}
