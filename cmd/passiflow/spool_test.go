@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestSpoolOutlivesKill kills the program while the receiver is down. What it had
+// read comes when both are back, and nothing secret was on the disk meanwhile.
+func TestSpoolOutlivesKill(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is followed cannot be removed on Windows")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	dir := t.TempDir()
+	settings := filepath.Join(dir, "passiflow.yaml")
+	if err := os.WriteFile(settings, []byte("sinks:\n  - {kind: webhook, url: \"http://"+address+"/in\", batch: lines, spool: {sync: 100ms}, retry: {min: 10ms, max: 100ms}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spool := filepath.Join(dir, "spool")
+	args := []string{"capture", "--config", settings, "--spool", spool}
+	p := start(t, "message=reading", append(args, "-r", write(t, "shop"), "--follow")...)
+	segment := waitForSegment(t, filepath.Join(spool, "webhook"))
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.end() // -1: it was killed
+
+	b, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(b); !strings.Contains(text, "/orders") || strings.Contains(text, "s3cret") {
+		t.Errorf("on the disk: %q", text)
+	}
+
+	if l, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	ids := map[string]int{}
+	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+			var x struct{ ID string }
+			if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
+				t.Error(err)
+			}
+			ids[x.ID]++
+		}
+	})}
+	go func() { _ = s.Serve(l) }() // ends with Close, which is its error
+	defer s.Close()
+	p = start(t, "message=reading", append(args, "-r", write(t, "empty"))...)
+	if code := p.end(); code != 0 || !strings.Contains(p.words.String(), "from an earlier run") {
+		t.Errorf("code %d, %s", code, p.words.String())
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(ids) != 3 {
+		t.Errorf("got %v", ids)
+	}
+	if left, _ := filepath.Glob(filepath.Join(spool, "webhook", "*.segment")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// waitForSegment returns the name of a spool's file once it does not grow any more.
+func waitForSegment(t *testing.T, dir string) string {
+	t.Helper()
+	var size int64
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+		names, _ := filepath.Glob(filepath.Join(dir, "*.segment"))
+		if len(names) == 0 {
+			continue
+		}
+		info, err := os.Stat(names[0])
+		if err == nil && info.Size() > 100 && info.Size() == size {
+			return names[0]
+		}
+		if err == nil {
+			size = info.Size()
+		}
+	}
+	t.Fatal("nothing in the spool after 20 s")
+	return ""
+}
