@@ -64,7 +64,7 @@ func (e *encoder) line(dst []byte, x *message.Exchange, w *work) ([]byte, reason
 		} else {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, p.name.open...)
+		dst = append(dst, p.name.opening()...)
 		dst = format.AppendQuoted(dst, p.value)
 		dst = append(dst, ']')
 	}

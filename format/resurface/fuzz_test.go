@@ -115,6 +115,10 @@ func TestAllocations(t *testing.T) {
 func TestNamesAreBounded(t *testing.T) {
 	e := open(t, "")
 	w := e.room.Get().(*work)
+	w.name(requestParam, strings.Repeat("x", maxName+1))
+	if n := len(w.named[requestParam]); n > 0 {
+		t.Error("a long name is kept")
+	}
 	for i := range 3 * maxNames {
 		w.name(requestParam, strings.Repeat("x", i%7)+string(rune(i)))
 		if n := len(w.named[requestParam]); n > maxNames {

@@ -33,7 +33,8 @@ func (g group) String() string {
 // name is a key and what is known about it, so that rules look at each key once
 // and not at each message.
 type name struct {
-	open   []byte   // `["request_header:cookie",`
+	key    string
+	open   []byte   // `["request_header:cookie",`; nil: not needed yet
 	scopes []uint64 // a bit for each scope that matches
 	copied bool     // of a cookie: a rule asks for it
 	slow   bool     // a rule took too long to say
@@ -51,8 +52,12 @@ type work struct {
 	line  []byte
 }
 
-// maxNames bounds each map of named: names are chosen by whoever sends traffic.
-const maxNames = 2048
+// Names are chosen by whoever sends traffic: a map of named holds at most so
+// many, and none that is longer, in bytes.
+const (
+	maxNames = 2048
+	maxName  = 128
+)
 
 func newWork(rules *ruleSet) *work {
 	w := &work{rules: rules}
@@ -71,22 +76,31 @@ func (w *work) name(g group, s string) *name {
 	all := w.named[g]
 	n := all[s]
 	if n == nil {
+		n = w.rules.learn(g, lower(s))
+		if len(s) > maxName {
+			return n
+		}
 		if len(all) >= maxNames {
 			clear(all)
 		}
-		n = w.rules.learn(g, lower(s))
 		all[strings.Clone(s)] = n // s is a part of the message's memory
 	}
 	return n
 }
 
+// opening returns what a pair with this key begins with.
+func (n *name) opening() []byte {
+	if n.open == nil {
+		n.open = append(format.AppendQuoted([]byte{'['}, n.key), ',')
+	}
+	return n.open
+}
+
 // learn asks the rules about a key.
 func (r *ruleSet) learn(g group, s string) *name {
-	key := g.String() + s
-	n := &name{scopes: make([]uint64, (len(r.scopes)+63)/64)}
-	n.open = append(format.AppendQuoted([]byte{'['}, key), ',')
+	n := &name{key: g.String() + s, scopes: make([]uint64, (len(r.scopes)+63)/64)}
 	for i, scope := range r.scopes {
-		ok, err := scope.match(key)
+		ok, err := scope.match(n.key)
 		if err != nil {
 			n.slow = true
 		} else if ok {

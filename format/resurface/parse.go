@@ -181,7 +181,7 @@ func (r *ruleSet) addCopy(line string, at int) (int, error) {
 	if err != nil {
 		return from, err
 	}
-	r.copies = append(r.copies, p)
+	r.copies = append(r.copies, newScope(p, l.text(from, ends[0])))
 	return 0, nil
 }
 

@@ -48,8 +48,8 @@ type scoped struct {
 
 // ruleSet is a text in the rules language.
 type ruleSet struct {
-	scopes  []*pattern
-	copies  []*pattern
+	scopes  []*scope
+	copies  []*scope
 	byVerb  [verbs][]scoped
 	percent int // of records to keep; 0: all
 	count   int

@@ -171,7 +171,7 @@ func TestDelimiters(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 			continue
 		}
-		if got := r.scopes[0].linear.String(); got != `\A(?:`+want+`)\z` {
+		if got := r.scopes[0].pattern.linear.String(); got != `\A(?:`+want+`)\z` {
 			t.Errorf("%s: got %s", line, got)
 		}
 	}

@@ -169,7 +169,7 @@ func (r *ruleSet) addScoped(line string, start int) (column int, err error) {
 			return s.text.from, fmt.Errorf("invalid replacement (%s) in rule: %s: %w", line[s.text.from:s.text.end+1], line, err)
 		}
 	}
-	r.scopes = append(r.scopes, scope)
+	r.scopes = append(r.scopes, newScope(scope, l.text(s.scope.from, s.scope.end)))
 	r.byVerb[s.verb] = append(r.byVerb[s.verb], rule)
 	r.count++
 	return 0, nil
