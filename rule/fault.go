@@ -16,9 +16,13 @@ func (f *Fault) Error() string {
 	var b strings.Builder
 	b.WriteString(f.File)
 	for _, n := range [...]int{f.Line, f.Column} {
-		if n > 0 {
-			fmt.Fprintf(&b, ":%d", n)
+		if n == 0 {
+			break
 		}
+		if b.Len() > 0 {
+			b.WriteByte(':')
+		}
+		fmt.Fprint(&b, n)
 	}
 	if b.Len() > 0 {
 		b.WriteString(": ")
