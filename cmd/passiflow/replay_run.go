@@ -72,6 +72,9 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 			return err
 		}
 	}
+	if report != nil && report.Behind() {
+		o.Log.Warn("requests were sent later than planned: raise --concurrency, or lower --speed", "p50", report.Late.P50.String())
+	}
 	switch {
 	case err != nil:
 		return &exit{exitRun, err}

@@ -164,7 +164,9 @@ func (s *shadow) Write(ctx context.Context, batch []*message.Exchange) error {
 	err := s.spread(ctx, batch)
 	if time.Since(s.reported) >= s.config.Every {
 		s.reported = time.Now()
-		_ = s.summary(false) // it says what goes wrong
+		if err := s.summary(); err != nil && s.config.Log != nil { // ends nothing before the end
+			s.config.Log.Error("the report cannot be written", "error", err.Error())
+		}
 	}
 	if err == nil {
 		clear(s.sent)
@@ -232,7 +234,13 @@ func (s *shadow) Close(context.Context) error {
 		c.Close()
 	}
 	s.idle = nil
-	return s.summary(true)
+	err := s.summary()
+	if log := s.config.Log; log != nil {
+		for _, c := range s.tally.Report().Refused {
+			log.Info("shadow: not sent", "reason", c.What, "requests", c.Count)
+		}
+	}
+	return err
 }
 
 func (s *shadow) report() *diff.Report {
@@ -244,15 +252,10 @@ func (s *shadow) report() *diff.Report {
 	return r
 }
 
-// summary tells what was found so far. Where the report cannot be written, that
-// ends nothing before the end.
-func (s *shadow) summary(last bool) error {
+// summary tells what was found so far.
+func (s *shadow) summary() error {
 	r := s.report()
-	err := s.write(r)
 	if log := s.config.Log; log != nil {
-		if err != nil && !last {
-			log.Error("the report cannot be written", "error", err.Error())
-		}
 		refused := int64(0)
 		for _, c := range r.Refused {
 			refused += c.Count
@@ -263,13 +266,8 @@ func (s *shadow) summary(last bool) error {
 		}
 		log.Log(context.Background(), level, "shadow", "target", r.Target, "sent", r.Sent, "same", r.Same, "different", r.Different,
 			"unanswered", r.Sent-r.Answered, "not_sent", refused, "p50_recorded", r.LastByte.Recorded.P50.String(), "p50", r.LastByte.Replayed.P50.String())
-		if last {
-			for _, c := range r.Refused {
-				log.Info("shadow: not sent", "reason", c.What, "requests", c.Count)
-			}
-		}
 	}
-	return err
+	return s.write(r)
 }
 
 // write puts the report in the place of the one before, whole: it may be looked

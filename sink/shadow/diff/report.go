@@ -132,6 +132,9 @@ func (r *Report) WriteText(w io.Writer) error {
 			line("%s\t%s\t%s\t%s\t%s\t%s", x.Name, round(s.P50), round(s.P90), round(s.P95), round(s.P99), round(s.Max))
 		}
 	}
+	if s := r.Late; s.Count > 0 {
+		line("sent later than planned\t%s\t%s\t%s\t%s\t%s", round(s.P50), round(s.P90), round(s.P95), round(s.P99), round(s.Max))
+	}
 	if len(r.Differences) > 0 {
 		line("\ndifferences\texchanges")
 		for i, d := range r.Differences {
@@ -183,6 +186,9 @@ func (r *Report) latencies() (all []named) {
 	}
 	return all
 }
+
+// Behind tells whether the plan of sending was not kept.
+func (r *Report) Behind() bool { return r.Late.P50 > 100*time.Millisecond }
 
 // String writes what differs.
 func (g Group) String() string {
