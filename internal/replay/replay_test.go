@@ -40,7 +40,7 @@ type asked struct {
 	at   time.Time
 }
 
-func serve(t testing.TB, h http.HandlerFunc) *server {
+func serve(t testing.TB, h http.HandlerFunc, change ...func(*http.Server)) *server {
 	s := &server{connections: map[int64][]asked{}}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for n, most := s.now.Add(1), s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
@@ -61,6 +61,9 @@ func serve(t testing.TB, h http.HandlerFunc) *server {
 		return context.WithValue(ctx, number{}, accepted.Add(1))
 	}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	for _, f := range change {
+		f(s.Config)
+	}
 	s.Start()
 	t.Cleanup(s.Close)
 	return s
@@ -376,16 +379,17 @@ func TestServerCloses(t *testing.T) {
 		c.Server(answer(fmt.Sprintf("GET /%d", i)))
 		tape.Wait(60 * time.Millisecond)
 	}
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	closing := func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/1" {
 			w.Header().Set("Connection", "close")
 		}
 		echo(w, r)
-	})
+	}
+	s := serve(t, closing)
 	if r := run(t, options(t, tape.Bytes(), s.URL)); r.Same != 6 || r.Connections != 2 {
 		t.Errorf("%+v", r)
 	}
-	s.Config.IdleTimeout = 20 * time.Millisecond // shorter than the pauses
+	s = serve(t, closing, func(c *http.Server) { c.IdleTimeout = 20 * time.Millisecond }) // shorter than the pauses
 	o := options(t, tape.Bytes(), s.URL)
 	o.Speed = 1
 	if r := run(t, o); r.Same != 6 || r.Connections != 6 {

@@ -42,7 +42,7 @@ type server struct {
 	connections atomic.Int64
 }
 
-func serve(t *testing.T, h http.HandlerFunc) *server {
+func serve(t *testing.T, h http.HandlerFunc, change ...func(*http.Server)) *server {
 	s := &server{}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := s.now.Add(1)
@@ -65,6 +65,9 @@ func serve(t *testing.T, h http.HandlerFunc) *server {
 		if st == http.StateNew {
 			s.connections.Add(1)
 		}
+	}
+	for _, f := range change {
+		f(s.Config)
 	}
 	s.Start()
 	t.Cleanup(s.Close)
@@ -254,8 +257,7 @@ func TestUnanswered(t *testing.T) {
 
 // A connection that the server has closed meanwhile costs no request.
 func TestIdleConnectionClosed(t *testing.T) {
-	s := serve(t, nil)
-	s.Config.IdleTimeout = 10 * time.Millisecond
+	s := serve(t, nil, func(c *http.Server) { c.IdleTimeout = 10 * time.Millisecond })
 	c := config(s)
 	c.Report, c.Concurrency, c.Request.Unsafe = filepath.Join(t.TempDir(), "r.json"), 1, true
 	to := open(t, c)
