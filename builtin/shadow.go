@@ -91,8 +91,8 @@ func (x *shadowTexts) parse(c *shadow.Config) error {
 		faults = append(faults, about("host", err))
 	}
 	c.Compare.Ignore = append(diff.IgnoredHeaders(), x.ignore...)
-	if c.Compare.Show = nil; !x.secrets {
-		c.Compare.Show = diff.Hide(rule.Default())
+	if c.Compare.Rules = nil; !x.secrets {
+		c.Compare.Rules = rule.Default()
 	}
 	return errors.Join(faults...)
 }

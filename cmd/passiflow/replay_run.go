@@ -29,7 +29,7 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 	}()
 	o.Stdin, o.Log = p.stdin, p.newLog(&f.shared.Log)
 	if !f.secrets {
-		o.Compare.Show = diff.Hide(rule.Default())
+		o.Compare.Rules = rule.Default()
 	}
 	if _, err := diff.New(o.Compare); err != nil {
 		return fmt.Errorf("--ignore-json: %w", err)

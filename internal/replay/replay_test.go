@@ -305,34 +305,49 @@ func TestTiming(t *testing.T) {
 		tape.Wait(time.Duration(i) * 100 * time.Millisecond)
 		begin += 4*time.Millisecond + time.Duration(i)*100*time.Millisecond
 	}
+	// A busy machine may be late once; the plan itself is always the same.
 	for _, speed := range []float64{1, 4, 0.8, 0} {
-		s := serve(t, echo)
-		o := options(t, tape.Bytes(), s.URL)
-		o.Speed = speed
-		began := time.Now()
-		r := run(t, o)
-		took := time.Since(began)
-		at := map[string]time.Time{}
-		for _, c := range s.connections {
-			for _, x := range c {
-				at[x.line] = x.at
+		var faults []string
+		for range 4 {
+			if faults = timing(t, tape.Bytes(), want, speed); len(faults) == 0 {
+				break
 			}
 		}
-		for i, w := range want {
-			got := at[fmt.Sprintf("GET /%d ", i)].Sub(at["GET /0 "])
-			if speed == 0 {
-				w = 0
-			} else {
-				w = time.Duration(float64(w) / speed)
-			}
-			if d := got - w; d < -20*time.Millisecond || d > 150*time.Millisecond {
-				t.Errorf("speed %g: request %d after %v, want %v", speed, i, got, w)
-			}
-		}
-		if speed == 0 && took > 300*time.Millisecond || r.Late.P50 > 100*time.Millisecond || (r.Late.Count > 0) != (speed > 0) {
-			t.Errorf("speed %g: took %v, %+v", speed, took, r.Late)
+		for _, f := range faults {
+			t.Errorf("speed %g: %s", speed, f)
 		}
 	}
+}
+
+// timing replays a capture and returns what came at another time than wanted.
+func timing(t *testing.T, capture []byte, want []time.Duration, speed float64) (faults []string) {
+	s := serve(t, echo)
+	o := options(t, capture, s.URL)
+	o.Speed = speed
+	began := time.Now()
+	r := run(t, o)
+	took := time.Since(began)
+	at := map[string]time.Time{}
+	for _, c := range s.connections {
+		for _, x := range c {
+			at[x.line] = x.at
+		}
+	}
+	for i, w := range want {
+		got := at[fmt.Sprintf("GET /%d ", i)].Sub(at["GET /0 "])
+		if speed == 0 {
+			w = 0
+		} else {
+			w = time.Duration(float64(w) / speed)
+		}
+		if d := got - w; d < -20*time.Millisecond || d > 100*time.Millisecond {
+			faults = append(faults, fmt.Sprintf("request %d after %v, want %v", i, got, w))
+		}
+	}
+	if speed == 0 && took > 300*time.Millisecond || r.Late.P50 > 50*time.Millisecond || (r.Late.Count > 0) != (speed > 0) {
+		faults = append(faults, fmt.Sprintf("took %v, %+v", took, r.Late))
+	}
+	return faults
 }
 
 func TestLoopAndConcurrency(t *testing.T) {
@@ -410,14 +425,14 @@ func TestUnanswered(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/hang":
-			time.Sleep(300 * time.Millisecond)
+			<-r.Context().Done()
 		case "/cut":
 			panic(http.ErrAbortHandler)
 		}
 		echo(w, r)
 	})
 	o := options(t, tape.Bytes(), s.URL)
-	o.Timeout = 100 * time.Millisecond
+	o.Timeout = 700 * time.Millisecond
 	r := run(t, o)
 	if d := cmp.Diff([]diff.Count{{What: "connection closed", Count: 1}, {What: "timeout", Count: 1}}, r.Unanswered); d != "" {
 		t.Error(d)

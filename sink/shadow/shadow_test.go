@@ -237,14 +237,14 @@ func TestUnanswered(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/1":
-			time.Sleep(300 * time.Millisecond)
+			<-r.Context().Done()
 		case "/2":
 			panic(http.ErrAbortHandler)
 		}
 		fmt.Fprint(w, "ok")
 	})
 	c := config(s)
-	c.Timeout, c.Report, c.Concurrency = 100*time.Millisecond, filepath.Join(t.TempDir(), "r.json"), 1
+	c.Timeout, c.Report, c.Concurrency = 700*time.Millisecond, filepath.Join(t.TempDir(), "r.json"), 1
 	to := open(t, c)
 	if err := to.Write(t.Context(), exchanges(4)); err != nil {
 		t.Fatal(err)
@@ -280,20 +280,22 @@ func TestRate(t *testing.T) {
 	s := serve(t, nil)
 	c := config(s)
 	c.Rate, c.Report = 20, filepath.Join(t.TempDir(), "r.json")
+	began := time.Now()
 	to := open(t, c)
 	if err := to.Write(t.Context(), exchanges(100)); err != nil {
 		t.Fatal(err)
 	}
-	if r := report(t, to, c.Report); r.Sent < 20 || r.Sent > 30 || len(r.Refused) != 1 || r.Refused[0].What != "over the rate" || r.Refused[0].Count+r.Sent != 100 {
+	most := 21 + int64(20*time.Since(began).Seconds())
+	if r := report(t, to, c.Report); r.Sent < 20 || r.Sent > most || len(r.Refused) != 1 || r.Refused[0].What != "over the rate" || r.Refused[0].Count+r.Sent != 100 {
 		t.Errorf("%+v", r)
 	}
 	c.Rate, c.Wait = 100, true
 	to = open(t, c)
-	began := time.Now()
+	began = time.Now()
 	if err := to.Write(t.Context(), exchanges(130)); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < 250*time.Millisecond || took > 3*time.Second {
+	if took := time.Since(began); took < 250*time.Millisecond || took > 20*time.Second {
 		t.Errorf("130 requests at 100 a second took %v", took)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -308,12 +310,12 @@ func TestRate(t *testing.T) {
 }
 
 func TestEndedContext(t *testing.T) {
-	s := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	to := open(t, config(s))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if err := to.Write(ctx, exchanges(4)); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 200*time.Millisecond {
+	if err := to.Write(ctx, exchanges(4)); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 3*time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 	if err := to.Write(ctx, exchanges(4)); !errors.Is(err, context.DeadlineExceeded) {

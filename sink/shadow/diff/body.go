@@ -35,7 +35,7 @@ func (d *Comparer) body(v *Verdict, recorded, replayed *message.Message) {
 		for at < min(len(was), len(is)) && was[at] == is[at] {
 			at++
 		}
-		v.add(Difference{Body, "byte " + strconv.Itoa(at), fmt.Sprintf("%d bytes", len(was)), fmt.Sprintf("%d bytes", len(is))})
+		v.add(Difference{Body, "byte " + strconv.Itoa(at), fmt.Sprintf("%d bytes", len(was)), fmt.Sprintf("%d bytes", len(is))}, place{})
 		return
 	}
 	d.text(v, string(was), string(is))
@@ -51,25 +51,11 @@ func (d *Comparer) text(v *Verdict, was, is string) {
 		a, restA, moreA := strings.Cut(was, "\n")
 		b, restB, moreB := strings.Cut(is, "\n")
 		if a != b || moreA != moreB {
-			name := "line " + strconv.Itoa(n)
-			a, b = tail(a, b)
-			v.add(Difference{Body, name, d.show(Body, name, a), d.show(Body, name, b)})
+			v.add(Difference{Body, "line " + strconv.Itoa(n), a, b}, place{line: n})
 			return
 		}
 		was, is = restA, restB
 	}
-}
-
-// tail drops what two long lines begin with in common, but for a few words.
-func tail(a, b string) (string, string) {
-	at := 0
-	for at < min(len(a), len(b)) && a[at] == b[at] {
-		at++
-	}
-	if at = max(at-shown/4, 0); at == 0 || max(len(a), len(b)) <= shown {
-		return a, b
-	}
-	return "…" + strings.ToValidUTF8(a[at:], ""), "…" + strings.ToValidUTF8(b[at:], "")
 }
 
 func looksJSON(m *message.Message, b []byte) bool {
@@ -126,8 +112,11 @@ func (d *Comparer) compare(v *Verdict, path []string, was, is any) {
 			return
 		}
 	}
-	name := spell(path)
-	v.add(Difference{Body, name, d.show(Body, name, write(was)), d.show(Body, name, write(is))})
+	f := Difference{Kind: Body}
+	if !v.full() {
+		f.Name, f.Recorded, f.Replayed = spell(path), write(was), write(is)
+	}
+	v.add(f, place{json: true, path: path})
 }
 
 func (d *Comparer) objects(v *Verdict, path []string, was, is map[string]any) {
@@ -152,14 +141,16 @@ func (d *Comparer) objects(v *Verdict, path []string, was, is map[string]any) {
 		if slices.ContainsFunc(d.paths, func(p pattern) bool { return p.match(at) }) {
 			continue
 		}
-		name := spell(at)
-		f := Difference{Kind: Body, Name: name, Recorded: "(absent)", Replayed: "(absent)"}
-		if okX {
-			f.Recorded = d.show(Body, name, write(x))
-		} else {
-			f.Replayed = d.show(Body, name, write(y))
+		f := Difference{Kind: Body, Recorded: absent, Replayed: absent}
+		if !v.full() {
+			f.Name = spell(at)
+			if okX {
+				f.Recorded = write(x)
+			} else {
+				f.Replayed = write(y)
+			}
 		}
-		v.add(f)
+		v.add(f, place{json: true, path: at})
 	}
 }
 
@@ -168,7 +159,7 @@ func (d *Comparer) arrays(v *Verdict, path []string, was, is []any) {
 		d.compare(v, append(path[:len(path):len(path)], index+strconv.Itoa(i)), was[i], is[i])
 	}
 	if len(was) != len(is) {
-		v.add(Difference{Body, spell(path), items(len(was)), items(len(is))})
+		v.add(Difference{Body, spell(path), items(len(was)), items(len(is))}, place{})
 	}
 }
 

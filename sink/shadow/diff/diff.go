@@ -23,9 +23,9 @@ type Config struct {
 	Paths []string
 	// NoBody leaves bodies out. Default false.
 	NoBody bool
-	// Show returns a value as it may stand in a report; kind and name say what
-	// it is the value of. nil: as it is.
-	Show func(k Kind, name, value string) string
+	// Rules mask what a report shows: a value stands in it as it would in a
+	// record. nil: as it is
+	Rules rule.Rule
 }
 
 // IgnoredHeaders returns the fields that differ from answer to answer without
@@ -68,18 +68,30 @@ type Verdict struct {
 	Differences []Difference // the first maxDifferences
 	Count       int          // all of them
 	Unread      string       // why the bodies were not compared; "": they were, or there is none
+	places      []place      // of Differences
+}
+
+// place is where in a body something differs.
+type place struct {
+	json bool
+	path []string // in JSON, none for the whole
+	line int      // of text, from 1
 }
 
 // maxDifferences bounds Verdict.Differences: of a body with thousands of them
 // nobody reads more.
 const maxDifferences = 20
 
-func (v *Verdict) add(d Difference) {
+func (v *Verdict) add(d Difference, at place) {
 	v.Count++
 	if len(v.Differences) < maxDifferences {
 		v.Differences = append(v.Differences, d)
+		v.places = append(v.places, at)
 	}
 }
+
+// full tells whether further differences are only counted.
+func (v *Verdict) full() bool { return len(v.Differences) >= maxDifferences }
 
 // Comparer compares answers. It may be used by many goroutines.
 type Comparer struct {
@@ -116,13 +128,22 @@ func names(all []string) map[string]bool {
 // Compare compares two answers to the same request. What was hidden when the
 // first one was recorded cannot be compared.
 func (d *Comparer) Compare(recorded, replayed *message.Message) Verdict {
+	v := d.find(recorded, replayed)
+	if len(v.Differences) > 0 {
+		d.show(&v, recorded, replayed)
+	}
+	return v
+}
+
+// find is Compare, with the values as they are.
+func (d *Comparer) find(recorded, replayed *message.Message) Verdict {
 	var v Verdict
 	if recorded.Marks&message.StartMissing != 0 {
 		v.Unread = "recorded answer incomplete"
 		return v
 	}
 	if recorded.Status != replayed.Status {
-		v.add(Difference{Kind: Status, Recorded: recorded.Status, Replayed: replayed.Status})
+		v.add(Difference{Kind: Status, Recorded: recorded.Status, Replayed: replayed.Status}, place{})
 	}
 	if recorded.Marks&message.HeadTruncated == 0 {
 		d.headers(&v, recorded, replayed)
@@ -145,13 +166,8 @@ func (d *Comparer) Compare(recorded, replayed *message.Message) Verdict {
 	return v
 }
 
-// show prepares a value for a report.
-func (d *Comparer) show(k Kind, name, value string) string {
-	if d.config.Show != nil {
-		value = d.config.Show(k, name, value)
-	}
-	return clip(value)
-}
+// absent stands for a value that is not there.
+const absent = "(absent)"
 
 // shown bounds a value in a report, in bytes.
 const shown = 200
@@ -173,14 +189,14 @@ func (d *Comparer) headers(v *Verdict, recorded, replayed *message.Message) {
 		if was == is && (len(x) > 0) == (len(y) > 0) || rule.Masked(was) && len(y) > 0 {
 			continue
 		}
-		f := Difference{Kind: Header, Name: n}
-		if f.Recorded = "(absent)"; len(x) > 0 {
-			f.Recorded = d.show(Header, n, was)
+		f := Difference{Kind: Header, Name: n, Recorded: was, Replayed: is}
+		if len(x) == 0 {
+			f.Recorded = absent
 		}
-		if f.Replayed = "(absent)"; len(y) > 0 {
-			f.Replayed = d.show(Header, n, is)
+		if len(y) == 0 {
+			f.Replayed = absent
 		}
-		v.add(f)
+		v.add(f, place{})
 	}
 }
 

@@ -129,21 +129,51 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestShow(t *testing.T) {
+// What rules hide in a record is hidden in a report, wherever a difference is.
+func TestNoSecretInReports(t *testing.T) {
 	c := diff.DefaultConfig()
-	c.Show = func(k diff.Kind, name, value string) string { return "(" + string(k) + " " + name + ")" }
+	c.Rules = rule.Default()
 	d, err := diff.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := d.Compare(answer("200", `{"a":"secret"}`, "K: secret"), answer("200", `{"a":"other"}`, "K: other"))
-	for _, x := range v.Differences {
-		if strings.Contains(x.Recorded+x.Replayed, "secret") || strings.Contains(x.Replayed, "other") {
-			t.Errorf("%+v", x)
+	const was, is, card = "pl4nted-was", "pl4nted-is", "4111111111111111"
+	body := func(secret string) []*message.Message {
+		return []*message.Message{
+			answer("200", `{"user":{"password":"`+secret+`","n":1},"card":"`+card+`"}`, jsonType),
+			answer("200", `{"list":[{"access_token":"`+secret+`"}]}`, jsonType),
+			answer("200", `{"deep":{"er":{"secret":{"a":["`+secret+`"]}}}}`, jsonType),
+			answer("200", `"`+card+`"`, jsonType),
+			answer("200", "a=1&client_secret="+secret+"&b="+strings.Repeat("x", 300), "Content-Type: application/x-www-form-urlencoded"),
+			answer("200", "line\ncard "+card+" of "+strings.Repeat("y", 300), "Content-Type: text/plain"),
+			answer("200", "", "Set-Cookie: s="+secret, "X-Api-Key: "+secret, "Location: https://u:"+secret+"@host/?api_key="+secret),
 		}
 	}
-	if len(v.Differences) != 2 {
-		t.Error(v)
+	olds, news := body(was), body(is)
+	tally := diff.NewTally(d, 100)
+	for i := range olds {
+		for _, pair := range [][2]*message.Message{{olds[i], news[i]}, {olds[i], answer("500", "{}", jsonType)}, {answer("200", "{}", jsonType), news[i]}, {olds[i], answer("200", "[1]")}, {olds[i], answer("200", "other\n\n")}} {
+			target := "/a?password=" + was + "&x=" + card
+			tally.Take(&diff.Outcome{Method: "GET", Target: target, Sent: "/b?password=" + is, Recorded: pair[0], Replayed: pair[1]})
+		}
+	}
+	r := tally.Report()
+	if r.Different < 30 || len(r.Examples) < 30 {
+		t.Fatalf("%+v", r)
+	}
+	for _, name := range []string{"a.json", "a.html", "a.txt"} {
+		var b strings.Builder
+		if err := r.Write(&b, name); err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{was, is, card} {
+			if i := strings.Index(b.String(), secret); i >= 0 {
+				t.Errorf("%s shows %s: %s", name, secret, b.String()[max(i-100, 0):i+50])
+			}
+		}
+		if !strings.Contains(b.String(), "REDACTED") {
+			t.Errorf("%s hides nothing", name)
+		}
 	}
 }
 

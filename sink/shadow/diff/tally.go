@@ -133,7 +133,7 @@ func (t *Tally) Take(o *Outcome) bool {
 	switch {
 	case o.Recorded == nil || o.Replayed == nil && o.Why == Stopped:
 	case o.Replayed == nil:
-		v.add(Difference{Kind: NoAnswer, Recorded: o.Recorded.Status, Replayed: o.Why})
+		v.add(Difference{Kind: NoAnswer, Recorded: o.Recorded.Status, Replayed: o.Why}, place{})
 	default:
 		v = t.compare.Compare(o.Recorded, o.Replayed)
 	}
@@ -224,10 +224,10 @@ func (t *Tally) example(o *Outcome, v *Verdict, first bool) {
 	if n := len(t.kept); n >= t.examples || n >= (t.examples+1)/2 && !first {
 		return
 	}
-	e := Example{Time: o.Time.UTC(), Client: o.Client, Method: clip(o.Method), Target: t.compare.show("", "target", o.Target),
+	e := Example{Time: o.Time.UTC(), Client: o.Client, Method: clip(o.Method), Target: t.compare.Target(o.Target),
 		Differences: v.Differences, More: v.Count - len(v.Differences)}
 	if o.Sent != o.Target {
-		e.Sent = t.compare.show("", "target", o.Sent)
+		e.Sent = t.compare.Target(o.Sent)
 	}
 	t.kept = append(t.kept, e)
 }
