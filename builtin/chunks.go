@@ -1,6 +1,14 @@
 package builtin
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
 	recordformat "github.com/passiflow/passiflow/format/record"
 	"github.com/passiflow/passiflow/sink/forward"
 	"github.com/passiflow/passiflow/sink/record"
@@ -27,9 +35,38 @@ func newForward() *SinkSetup {
 		Open: func(o SinkOptions) (Opened, error) {
 			c.Dial = o.Dial
 			s, err := forward.New(c)
-			return Opened{Chunks: s}, err
+			if err == nil {
+				err = askToSend(o, c.Address)
+			}
+			if err != nil {
+				return Opened{}, err
+			}
+			return Opened{Chunks: s}, nil
 		},
 	}
+}
+
+// lookup is how long finding out where a target is may take.
+const lookup = 3 * time.Second
+
+// askToSend asks before bytes as captured are sent to another machine. What
+// cannot be looked up now is another machine.
+func askToSend(o SinkOptions, address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookup)
+	defer cancel()
+	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err == nil && len(all) > 0 && !slices.ContainsFunc(all, func(a netip.Addr) bool { return !a.Unmap().IsLoopback() }) {
+		return nil
+	}
+	question := fmt.Sprintf("Send the bytes of conversations as they are to %s, which is not this machine?", address)
+	if o.Ask == nil {
+		return errors.New(question + " Nobody is there to ask")
+	}
+	return o.Ask(question)
 }
 
 func newRecord() *SinkSetup {

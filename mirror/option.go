@@ -43,6 +43,9 @@ type Options struct {
 	// its conversation, and nothing else. Default false: both end Start. It needs
 	// Workers, and makes them 64 where there are none.
 	RetryTarget bool
+	// StallTimeout, with RetryTarget, is how long the target may take nothing before
+	// its connection counts as broken. Default 1 min.
+	StallTimeout time.Duration
 	// CloseTimeout is how long, when the context has ended, delivering what is held
 	// may take. When the source has ended it may take as long as the context lasts.
 	// Default 10 s.
@@ -71,6 +74,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.QueueBytes <= 0 {
 		o.QueueBytes = 32 << 20
+	}
+	if o.StallTimeout <= 0 {
+		o.StallTimeout = time.Minute
 	}
 	if o.CloseTimeout <= 0 {
 		o.CloseTimeout = 10 * time.Second

@@ -118,7 +118,11 @@ func (s *session) send(ctx context.Context, o *outlet, data []byte) error {
 		}
 		return err
 	}
-	n, err := o.write(ctx, data)
+	stall := time.Duration(0)
+	if retry {
+		stall = s.m.config.Options.StallTimeout
+	}
+	n, err := o.write(ctx, data, stall)
 	s.sent.forwarded.Add(uint64(n))
 	switch {
 	case err == nil:
@@ -133,10 +137,13 @@ func (s *session) send(ctx context.Context, o *outlet, data []byte) error {
 	return nil
 }
 
-// write writes b until ctx ends.
-func (o *outlet) write(ctx context.Context, b []byte) (int, error) {
+// write writes b until ctx ends, or for the time stall; 0: for ever.
+func (o *outlet) write(ctx context.Context, b []byte, stall time.Duration) (int, error) {
 	if o.oneWay != nil {
-		return o.oneWay.Write(ctx, b, 0)
+		return o.oneWay.Write(ctx, b, stall)
+	}
+	if stall > 0 {
+		_ = o.conn.SetWriteDeadline(time.Now().Add(stall))
 	}
 	stop := context.AfterFunc(ctx, func() { _ = o.conn.SetWriteDeadline(time.Unix(1, 0)) })
 	defer stop()

@@ -101,7 +101,7 @@ const (
 // kept back for its end, which always finds room.
 const (
 	chunkBytes  = 128
-	streamBytes = 512
+	streamBytes = 320
 )
 
 // NewChunks returns a queue before to, which it owns and closes. Its goroutines

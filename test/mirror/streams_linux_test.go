@@ -15,6 +15,7 @@ import (
 
 	"github.com/passiflow/passiflow"
 	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/mirror"
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/forward"
@@ -246,6 +247,41 @@ func TestStreams(t *testing.T) {
 			}
 			if c.mode == "slow" && (s.Shed == 0 || s.Whole == 0) {
 				t.Errorf("the target was not slow: %+v", s)
+			}
+		})
+	}
+}
+
+// The same through package mirror, with fewer.
+func TestLibrary(t *testing.T) {
+	const n = 1000
+	for _, mode := range []string{"well", "flapping"} {
+		t.Run(mode, func(t *testing.T) {
+			to := startTarget(t, mode)
+			crowd := newCrowd(n, 20e6, 10e6)
+			m := mirror.NewGopacketTrafficMirror(mirror.GopacketMirrorConfig{ObservedPort: observed, TargetAddr: to.address,
+				Options: mirror.Options{Workers: n, QueueBytes: 8 << 20, RetryTarget: true, DrainResponses: true, WaitForRoom: mode == "well"}})
+			if err := m.Start(t.Context(), mirror.NewSourceObservedPacketSource(crowd)); err != nil {
+				t.Error(err)
+			}
+			to.captured()
+			v := to.end(t)
+			s := m.Stats()
+			for _, f := range v.Faults {
+				t.Error(f)
+			}
+			whole := 0
+			for id, got := range v.Streams {
+				if got == crowd.sizes[id] {
+					whole++
+				}
+			}
+			t.Logf("whole %d, cut %d, reset by the target %d, %+v", whole, s.Cut, len(v.Reset), s.Streams)
+			if missing := n - whole - len(v.Reset); missing > int(s.Streams.Shed+s.Streams.Refused+s.Streams.Cut)+int(s.Cut) {
+				t.Errorf("%d streams are not whole: %+v", missing, s)
+			}
+			if mode == "well" && whole != n || s.Waiting != 0 || s.Streams.Open != 0 {
+				t.Errorf("%d whole, %+v", whole, s)
 			}
 		})
 	}
