@@ -127,7 +127,7 @@ func newFile() *SinkSetup {
 			{Name: "compress", Usage: "how the file is compressed; auto: by the ending of path, .gz or .zst", To: &c.Compress, Words: []string{"auto", "none", "gzip", "zstd"}},
 			{Name: "atomic", Usage: "write to a file with .part behind its name, which it loses when it is whole", To: &c.Atomic},
 			{Name: "rotate_bytes", Usage: "close the file before it holds more and begin another; 0: at no size", To: (*Bytes)(&c.RotateBytes)},
-			{Name: "rotate_every", Usage: "close the file with the first record of a new period, counted from midnight UTC; 0s: at no time", To: &c.RotateEvery},
+			{Name: "rotate_every", Usage: "close the file at the end of a period, counted from midnight UTC; 0s: at no time", To: &c.RotateEvery},
 			{Name: "keep_files", Usage: "closed files to keep; 0: all", To: &c.KeepFiles},
 			{Name: "keep_bytes", Usage: "bytes of closed files to keep; 0: all", To: (*Bytes)(&c.KeepBytes)},
 			{Name: "keep_age", Usage: "time to keep closed files; 0s: for ever", To: &c.KeepAge},

@@ -26,7 +26,7 @@ func (q *Queue[T]) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	q.mu.Lock()
-	for q.fetch() {
+	for q.fetch(ctx) {
 		q.mu.Unlock()
 		more := q.deliver(ctx, timer)
 		q.mu.Lock()
@@ -64,7 +64,7 @@ func (q *Queue[T]) run(ctx context.Context) {
 
 // fetch waits for something to deliver and makes it the load. It reports false
 // when there will be no more. The lock is held, and given up meanwhile.
-func (q *Queue[T]) fetch() bool {
+func (q *Queue[T]) fetch(ctx context.Context) bool {
 	for {
 		k := q.keeper
 		switch {
@@ -88,8 +88,30 @@ func (q *Queue[T]) fetch() bool {
 			}
 			q.state = idle
 			q.mu.Unlock()
-			<-q.wake
+			q.rest(ctx)
 			q.mu.Lock()
+		}
+	}
+}
+
+// idleEvery is how often a sink may do something while nothing comes.
+const idleEvery = time.Second
+
+// rest waits to be woken.
+func (q *Queue[T]) rest(ctx context.Context) {
+	i, ok := q.to.(Idler)
+	if !ok {
+		<-q.wake
+		return
+	}
+	tick := time.NewTicker(idleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-q.wake:
+			return
+		case <-tick.C:
+			i.Idle(ctx)
 		}
 	}
 }

@@ -19,6 +19,13 @@ type Sink interface {
 	Close(ctx context.Context) error
 }
 
+// Idler is what a sink also is that has something to do while nothing comes.
+type Idler interface {
+	// Idle is called about once a second while nothing comes, by the goroutine
+	// that calls Write.
+	Idle(ctx context.Context)
+}
+
 // FrameSink is one place that captured frames go to, in blocks that hold whole
 // frames in one file format. It promises what a Sink promises.
 type FrameSink interface {

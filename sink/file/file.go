@@ -40,8 +40,8 @@ type Config struct {
 	// RotateBytes closes a file before it holds more, in bytes on the disk.
 	// Default 0: at no size.
 	RotateBytes int64
-	// RotateEvery closes a file with the first record of a new period, counted
-	// from midnight UTC. Default 0: at no time.
+	// RotateEvery closes a file at the end of a period, counted from midnight
+	// UTC. Default 0: at no time.
 	RotateEvery time.Duration
 	// KeepFiles, KeepBytes and KeepAge bound the closed files: the oldest is
 	// removed first. Default 0: no bound.
@@ -279,6 +279,22 @@ func (s *file) due(n int64) (bool, error) {
 		size++
 	}
 	return size+n > c.RotateBytes, nil
+}
+
+// Idle implements sink.Idler: it closes a file whose period is over, and removes
+// what is too old. What fails is tried again, and the next Write tells it.
+func (s *file) Idle(context.Context) {
+	if s.closed || !s.rotates {
+		return
+	}
+	if s.f == nil {
+		_ = s.finish()
+	} else if due, err := s.due(0); err == nil && due {
+		_ = s.finish()
+	}
+	if s.config.KeepAge > 0 && time.Since(s.pruned) > time.Minute {
+		s.prune()
+	}
 }
 
 // finish ends the file that is open and gives it its name. After an error it can

@@ -137,6 +137,39 @@ func TestRotateByTimeAndKeep(t *testing.T) {
 	}
 }
 
+// Behind a queue, a file is closed when its period is over although nothing
+// comes, and none is left behind that is empty.
+func TestRotateWhileNothingComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		c := DefaultConfig()
+		c.Path, c.RotateEvery = filepath.Join(dir, "out.gz"), time.Hour
+		s, err := Open(c, sinktest.Format{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := sink.NewRecords(s, sink.DefaultQueueConfig())
+		for hour := range 3 {
+			q.Push(t.Context(), []*message.Exchange{record(hour)})
+			time.Sleep(30 * time.Minute)
+			if all := names(t, dir); len(all) != hour+1 || !strings.HasSuffix(all[hour], part) {
+				t.Errorf("within hour %d: %v", hour, all)
+			}
+			time.Sleep(30*time.Minute + 2*time.Second)
+			if all := names(t, dir); len(all) != hour+1 || strings.HasSuffix(all[hour], part) || read(t, filepath.Join(dir, all[hour])) != record(hour).Request.Target+"\n" {
+				t.Errorf("after hour %d: %v", hour, all)
+			}
+		}
+		time.Sleep(3 * time.Hour)
+		if err := q.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if all := names(t, dir); len(all) != 3 {
+			t.Errorf("%v", all)
+		}
+	})
+}
+
 func TestPartsOfAnEarlierRun(t *testing.T) {
 	dir := t.TempDir()
 	c := DefaultConfig()

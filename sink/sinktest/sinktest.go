@@ -77,6 +77,9 @@ func Run(t *testing.T, open func(t *testing.T) Place) {
 				t.Fatal(err)
 			}
 			spoil(batch)
+			if i, ok := p.Sink.(sink.Idler); ok {
+				i.Idle(t.Context())
+			}
 		}
 		closeSink(t, p.Sink)
 		if d := cmp.Diff(want, p.Received()); d != "" {
