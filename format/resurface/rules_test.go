@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -338,5 +339,29 @@ func TestLocate(t *testing.T) {
 	m := &message.Message{Op: "CONNECT", Target: "a:443"}
 	if got, _ := locate(m, x); got != "http://a:443" {
 		t.Error(got)
+	}
+}
+
+// Several workers have one format.
+func TestManyGoroutines(t *testing.T) {
+	e := open(t, "include standard\n/response_body/ replace /(?=w)w/, /W/\ncopy_session_field /.*/")
+	var all sync.WaitGroup
+	lines := make([]string, 8)
+	for i := range lines {
+		all.Go(func() {
+			for range 200 {
+				x := apiExchange(t)
+				if !e.Apply(x) {
+					t.Error("dropped")
+				}
+				lines[i] = string(e.Append(nil, x))
+			}
+		})
+	}
+	all.Wait()
+	for _, l := range lines {
+		if l != lines[0] || l == "" {
+			t.Errorf("%q and %q", l, lines[0])
+		}
 	}
 }
