@@ -125,6 +125,7 @@ func (q *Queue[T]) deliver(ctx context.Context, timer *time.Timer) (more bool) {
 	for {
 		if n := q.expired(); n > 0 {
 			q.settle(n, Expired)
+			q.complain(Expired)
 			continue
 		}
 		batch, failed := q.batch(&stake)

@@ -227,6 +227,7 @@ func (q *Queue[T]) flushChunk(values []T, entries []entry, whole int) (int, erro
 	if size > k.config.Bytes {
 		return q.tooLarge(values[:n], entries, whole), nil
 	}
+	full := k.stats.Bytes+size > k.config.Bytes
 	for k.stats.Bytes+size > k.config.Bytes {
 		if q.config.Policy == Wait && !q.over() {
 			return 0, errSpoolFull
@@ -240,6 +241,9 @@ func (q *Queue[T]) flushChunk(values []T, entries []entry, whole int) (int, erro
 	at, writeErr := spot{}, error(nil)
 	if err == nil {
 		at, writeErr = k.append(b)
+	}
+	if full {
+		q.complain(SpoolFull)
 	}
 	q.mu.Lock()
 	if err = errors.Join(err, writeErr); err != nil {

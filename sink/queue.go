@@ -26,16 +26,17 @@ type Queue[T any] struct {
 	release func(T)
 	config  QueueConfig
 
-	mu      sync.Mutex
-	room    *sync.Cond // for who waits to push
-	held    []T        // pushed and not yet taken
-	entries []entry    // what is known of each of held
-	load    load[T]    // taken by the delivering goroutine
-	state   state
-	closed  bool
-	keeper  *keeper[T] // nil: no spool
-	err     error
-	stats   Stats
+	mu         sync.Mutex
+	room       *sync.Cond // for who waits to push
+	held       []T        // pushed and not yet taken
+	entries    []entry    // what is known of each of held
+	load       load[T]    // taken by the delivering goroutine
+	state      state
+	closed     bool
+	keeper     *keeper[T] // nil: no spool
+	err        error
+	complaints [Reasons]complaint
+	stats      Stats
 
 	wake   chan struct{} // room for one: the sender has moved state to awake
 	ending chan struct{} // closed when Close is called
@@ -114,7 +115,7 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 		now = time.Now().UnixNano()
 	}
 	q.mu.Lock()
-	added := 0
+	added, dropped := 0, false
 	for _, v := range batch {
 		records, bytes := q.weigh(v)
 		size := Count{records, bytes}
@@ -138,6 +139,7 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 			q.drop(Undelivered, v, size)
 		case q.stats.Depth.Bytes > 0 && q.stats.Depth.Bytes+bytes > q.config.Bytes:
 			q.drop(full, v, size)
+			dropped = dropped || full == Full
 		default:
 			q.held = append(q.held, v)
 			q.entries = append(q.entries, entry{size, now})
@@ -149,6 +151,9 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 	q.noteHeld(added)
 	q.signal()
 	q.mu.Unlock()
+	if dropped {
+		q.complain(Full)
+	}
 }
 
 func (q *Queue[T]) over() bool { return q.closed || q.err != nil }

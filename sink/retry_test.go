@@ -1,10 +1,13 @@
 package sink_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,10 +261,16 @@ func TestRetryNeverBlocksPush(t *testing.T) {
 		s := &script{answer: func([]int) error { return errDown }, began: time.Now()}
 		c := retryConfig()
 		c.Bytes, c.Retry.Max = 1000, time.Second
+		var said bytes.Buffer
+		c.Log = slog.New(slog.NewTextHandler(&said, nil))
 		q := sink.NewQueue[int](s, c, ten, nil)
 		for i := range 1000 {
 			q.Push(t.Context(), []int{i})
 			time.Sleep(10 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n := strings.Count(said.String(), "records dropped"); n != 1 || !strings.Contains(said.String(), "queue.bytes") {
+			t.Errorf("said %d times: %s", n, said.String())
 		}
 		if d := time.Since(s.began); d != 10*time.Second {
 			t.Errorf("took %v", d)
