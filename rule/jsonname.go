@@ -201,11 +201,15 @@ func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
 		at += int(lv) + 1
 		end = at
 		for {
-			i := nextQuote(s, end, lv)
+			i, of := quoteUpTo(s, end, lv)
 			if i < 0 {
 				return from, len(s), kindString, s[at:]
 			}
-			if end = i + int(lv) + 1; valueEnds(s, end, lv) {
+			end = i + int(of) + 1
+			if valueEnds(s, end, of) {
+				if of < lv { // the string around it ends first
+					return from, i, kindString, s[at:i]
+				}
 				return from, end, kindString, s[at:i]
 			}
 		}
@@ -258,6 +262,21 @@ func nextQuote(s string, at int, lv level) int {
 	}
 }
 
+// quoteUpTo is nextQuote for quotation marks of this level and of those around
+// it, and returns which.
+func quoteUpTo(s string, at int, lv level) (int, level) {
+	for i := at; ; i++ {
+		k := strings.IndexByte(s[i:], '"')
+		if k < 0 {
+			return -1, 0
+		}
+		i += k
+		if of := levelOf(backslashes(s[at:], i-at)); of <= lv {
+			return i - int(of), of
+		}
+	}
+}
+
 // valueEnds tells whether what follows a string can follow one. Else the
 // quotation mark was part of it, though JSON does not allow that.
 func valueEnds(s string, at int, lv level) bool {
@@ -284,9 +303,15 @@ func composite(s string, at int, lv level) int {
 				return i + 1
 			}
 		case '"':
-			end := nextQuote(s, i+1, lv)
+			if of := levelOf(backslashes(s[at:], i-at)); of < lv { // the string around it ends
+				return i - int(of)
+			}
+			end, of := quoteUpTo(s, i+1, lv)
 			if end < 0 {
 				return len(s)
+			}
+			if of < lv {
+				return end
 			}
 			i = end + int(lv)
 		}

@@ -55,6 +55,38 @@ func TestSecretHeadersAreDocumented(t *testing.T) {
 	}
 }
 
+func TestDefaultNamesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/reference/record.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(rule.SecretParameters(), rule.SecretMembers()...) {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("record.md does not name %s", name)
+		}
+	}
+}
+
+// TestDocumentedRules reads the examples in the documents.
+func TestDocumentedRules(t *testing.T) {
+	for _, name := range []string{"../docs/reference/rules.md", "../docs/guides/privacy.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := strings.Split(string(text), "```yaml\n")[1:]
+		if len(blocks) == 0 {
+			t.Errorf("%s has no example", name)
+		}
+		for _, b := range blocks {
+			b, _, _ = strings.Cut(b, "```")
+			if _, err := rule.Parse(name, []byte(b), rule.Options{}); err != nil {
+				t.Errorf("%v\n%s", err, b)
+			}
+		}
+	}
+}
+
 func TestSecretsLeavesTheRest(t *testing.T) {
 	s := rule.NewSecrets(rule.SecretHeaders())
 	m := &message.Message{Op: "GET", Target: "/login?user=a@b", Body: []byte("password"), Fields: []message.Field{
