@@ -34,6 +34,7 @@ func parse(name, text string) (*ruleSet, error) {
 		}
 		text = data
 	}
+	text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with it
 	if len(text) > maxRules {
 		return nil, fmt.Errorf("%s: is longer than %d bytes", name, maxRules)
 	}

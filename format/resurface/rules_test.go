@@ -185,7 +185,7 @@ func TestRulesFromFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("include debug\r\nsample 56\r\n")
+	write("\ufeffinclude debug\r\nsample 56\r\n")
 	for _, text := range []string{"file://" + name, "  file://" + name + " \n"} {
 		if e := open(t, text); e.Rules() != 3 || !e.AllowHTTP() || e.rules.percent != 56 {
 			t.Errorf("%+v", e.rules)
