@@ -62,7 +62,8 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 
 func outgoing(what string, s sink.Stats) account {
 	a := account{what: what, metric: "output_records", of: what, in: uint64(s.Pushed.Records + s.Recovered.Records), out: []entry{{"written", uint64(s.Written.Records)},
-		{"in the spool", uint64(s.Spooled.Records)}, {"held", uint64(s.Depth.Records)}}, beside: []entry{{"from an earlier run", uint64(s.Recovered.Records)}}}
+		{"spooled", uint64(s.Spooled.Records)}, {"held", uint64(s.Depth.Records)}}, beside: []entry{{"from an earlier run", uint64(s.Recovered.Records)},
+		{"deliveries tried again", uint64(s.Retries)}, {"times the circuit was opened", uint64(s.Opened)}, {"errors of the spool", uint64(s.Spool.Errors)}, {"torn bytes cut off the spool", uint64(s.Spool.Torn)}, {"decayed in the spool", uint64(s.Spool.Decayed)}}}
 	for r := sink.Reason(0); r < sink.Reasons; r++ {
 		a.out = append(a.out, entry{"dropped: " + words(r.String()), uint64(s.Dropped[r].Records)})
 	}

@@ -66,6 +66,14 @@ func (m *meter) counts() []metrics.Count {
 			add("_beside_total", "what", e, "Worth knowing beside what became of "+words(a.metric)+".")
 		}
 	}
+	for _, x := range s.out.all {
+		q := x.queue.Stats()
+		labels := [][2]string{{"output", x.name}}
+		all = append(all,
+			metrics.Count{Name: "output_circuit_open", Help: "1 while an output fails and is only probed.", Labels: labels, Value: float64(q.Circuit), Gauge: true},
+			metrics.Count{Name: "output_held_bytes", Help: "Memory of records that wait for an output.", Labels: labels, Value: float64(q.Depth.Bytes), Gauge: true},
+			metrics.Count{Name: "output_spool_bytes", Help: "Disk that the spool of an output takes.", Labels: labels, Value: float64(q.Spool.Bytes), Gauge: true})
+	}
 	return all
 }
 
