@@ -80,6 +80,30 @@ func (j *jsonNames) mask(s string, esc bool, t *trace) string {
 	}
 }
 
+// escapedQuote is a quotation mark as it is written where the bare one could end
+// something, as for JSON in a page.
+const escapedQuote = `\u0022`
+
+// inside is mask for JSON in strings of s whose quotation marks are escapedQuote.
+func (j *jsonNames) inside(s string, depth int, t *trace) string {
+	var out splice
+	for at := 0; ; {
+		k := strings.Index(s[at:], escapedQuote)
+		if k < 0 || depth > deepestPart {
+			return out.end(s)
+		}
+		from, end := strings.LastIndexByte(s[at:at+k], '"')+at+1, nextQuote(s, at+k, 0)
+		if end < 0 {
+			end = len(s)
+		}
+		plain := unescapeOnce(s[from:end])
+		if now := j.inside(j.mask(plain, true, t), depth+1, t); now != plain {
+			out.put(s, from, end, escape(now))
+		}
+		at = end
+	}
+}
+
 // wanted tells whether there is something for it in s.
 func (j *jsonNames) wanted(s string, esc bool) bool {
 	colons := finder{s: s}

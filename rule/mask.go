@@ -234,6 +234,14 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 			s = k.paths.last.mask(s, esc, t)
 		}
 	}
+	if esc {
+		switch {
+		case k.json != nil:
+			s = k.json.inside(s, 0, t)
+		case k.paths != nil && k.paths.names != nil:
+			s = k.paths.names.inside(s, 0, t)
+		}
+	}
 	if k.xml != nil && !isJSON && strings.IndexByte(s, '<') >= 0 {
 		s = k.xml.mask(s, containsFold(kind, "html"), t)
 	}

@@ -163,6 +163,7 @@ func TestMaskBody(t *testing.T) {
 		{simple, `{"password":"a"b","c":1}`, `{"password":"[REDACTED]","c":1}`, nil},
 		{simple, `{"in":"{\"password\":\"s\",\"b\":1}"}`, `{"in":"{\"password\":\"[REDACTED]\",\"b\":1}"}`, nil},
 		{simple, `{"in":"{\"in\":\"{\\\"password\\\": \\\"s\\\"}\"}"}`, `{"in":"{\"in\":\"{\\\"password\\\": \\\"[REDACTED]\\\"}\"}"}`, nil},
+		{simple, `{"in":"{\u0022password\u0022:\u0022s\u0022,\u0022b\u0022:1}","c":"d"}`, `{"in":"{\"password\":\"[REDACTED]\",\"b\":1}","c":"d"}`, nil},
 		{simple, "data: {\"password\":\"s\"}\n\ndata: {\"a\":1}\n\n", "data: {\"password\":\"[REDACTED]\"}\n\ndata: {\"a\":1}\n\n", kind("text/event-stream")},
 		{simple, "{\"password\":\"s\"}\n{\"password\":\"t\"}\n", "{\"password\":\"[REDACTED]\"}\n{\"password\":\"[REDACTED]\"}\n", nil},
 		{simple, `)]}',` + "\n" + `{"password":"s"}`, `)]}',` + "\n" + `{"password":"[REDACTED]"}`, nil},

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // planted is one secret in the traffic.
@@ -215,6 +216,10 @@ func (g *garden) fields(answer bool) string {
 	if g.r.IntN(3) == 0 {
 		add("X-Note", "see "+g.shaped()+" there")
 	}
+	if g.r.IntN(8) == 0 { // a line without a colon, or with a byte that no name has
+		name, core := g.plant("header")
+		all = append(all, pick(g, name+" "+core, name+"="+core, name+"\x01: "+core, "\x0b"+name+": "+core)+"\r\n")
+	}
 	c, core := g.plant("cookie")
 	if answer {
 		add("Set-Cookie", g.mixed(c)+"="+pick(g, core, `"`+core+`"`)+"; Path=/; HttpOnly")
@@ -281,7 +286,7 @@ func (g *garden) json(depth int) string {
 		case 0:
 			inner = "[1," + inner + ",2]"
 		case 1: // JSON in a string of JSON
-			inner = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(inner) + `"`
+			inner = `"` + strings.NewReplacer(`\`, `\\`, `"`, pick(g, `\"`, `\"`, `\u0022`), "\n", `\n`).Replace(inner) + `"`
 		}
 		all = append(all, `"in":`+inner)
 	}
@@ -298,6 +303,19 @@ func (g *garden) xml() string {
 	return pick(g, "", `<?xml version="1.0"?>`, "<!-- <x -->\n") + `<s:Envelope xmlns:s="u"><open>` + g.visible() + "</open><item " + a + "=" + q + two + q + ` b="1>2">` +
 		"<" + pick(g, "", "n:") + e + ">" + one + "</" + e + "><d/></item><" + f + " x='1'>" +
 		pick(g, three, "<![CDATA["+three+"</"+f+">]]>", "a&amp;"+three+"<b>"+three+"</b>") + "</" + f + "><t>" + g.shape("email") + "</t></s:Envelope>"
+}
+
+// wide writes s in UTF-16.
+func wide(s string, big bool) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune("\ufeff" + s)) {
+		if big {
+			b = append(b, byte(u>>8), byte(u))
+		} else {
+			b = append(b, byte(u), byte(u>>8))
+		}
+	}
+	return string(b)
 }
 
 // multipart is a form in parts.
@@ -322,7 +340,12 @@ func (g *garden) multipart(boundary string) string {
 // body is what a message carries, with its type.
 func (g *garden) body() (kind, body string) {
 	g.place = "body"
-	switch g.r.IntN(9) {
+	switch g.r.IntN(11) {
+	case 9: // in UTF-16
+		return "application/json; charset=utf-16", wide(g.json(0), g.r.IntN(2) == 0)
+	case 10:
+		name, core := g.plant("form")
+		return "text/plain", "open=" + g.visible() + "\r\n" + g.mixed(name) + "=" + core + "\r\nb=2\r\n"
 	case 0:
 		return "application/x-www-form-urlencoded", g.parameters("form")
 	case 1:

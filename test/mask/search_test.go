@@ -89,6 +89,9 @@ func (s *search) look(data []byte, how string, depth int, found map[int]string) 
 			s.look(b, how+" unescape", depth+1, found)
 		}
 	}
+	if bytes.IndexByte(data, 0) >= 0 {
+		s.look(bytes.ReplaceAll(data, []byte{0}, nil), how+" narrow", depth+1, found)
+	}
 	for from, i := -1, 0; i <= len(data); i++ {
 		if i < len(data) && base64Byte(data[i]) {
 			if from < 0 {
@@ -186,7 +189,7 @@ func TestSearchFinds(t *testing.T) {
 	for name, text := range map[string]string{
 		"raw": "x" + core, "first half": core[:8], "second half": core[8:], "base64": base64Of("some " + core), "url base64": strings.NewReplacer("+", "-", "/", "_").Replace(base64Of("??>>" + core)),
 		"gzip": squeeze("gzip", core), "zstd": squeeze("zstd", core), "percent": "%41bcdefgh", "escape": `\u0041bcdefgh`, "escape in escape": `"{\"a\":\"\\u0041bcdefgh\"}"`,
-		"gzip in base64": `"` + base64Of("ab"+squeeze("gzip", "{"+core)) + `"`, "base64 in gzip": squeeze("gzip", base64Of(core)),
+		"gzip in base64": `"` + base64Of("ab"+squeeze("gzip", "{"+core)) + `"`, "utf-16": "A\x00b\x00c\x00d\x00e\x00f\x00g\x00h\x00", "base64 in gzip": squeeze("gzip", base64Of(core)),
 	} {
 		if len(s.in([]byte(text))) == 0 {
 			t.Errorf("%s is not found", name)

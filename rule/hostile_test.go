@@ -1,0 +1,61 @@
+package rule_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/passiflow/passiflow/message"
+)
+
+// TestHostileBodies: no text takes out of proportion long, whoever wrote it.
+func TestHostileBodies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("under the race detector everything takes long")
+	}
+	s := parse(t, `defaults: true
+rules:
+- mask:
+    headers: [a]
+    query: [a, password]
+    form: [a, password]
+    cookies: [a]
+    json: [$.a.b, $..password, $..a, "$..*x*"]
+    xml: [//a, //b//c//d//e, /a/b/c, //@a]
+- mask: {json: ["$.a[0]", $.b.c]}
+- detect: [card, email, jwt, bearer, key]
+`)
+	const size = 1 << 20
+	for _, unit := range []string{
+		`{"a":`, `[`, `{`, `}`, `"`, `\`, `\"`, `\\\"`, `":`, `"a":`, `\"a\":`, `"password":"`, `\"password\":\"`, `"a":{"b":`, `\u0061`, `"\u0022`, `\u00`, `a":"`, `"a\":`,
+		`a=`, `password=&`, `=`, `%`, `%41`, `a[`, `a[b]`, `[password`, `?`, `a%5B`, `+`, `;`,
+		`<`, `<a`, `<a>`, `<b>`, `<b><c>`, `</a>`, `<!--`, `<![CDATA[`, `<a b="`, `<a b='x'`, `<a a=`, `<b><c><d>`, `&`,
+		`--B` + "\r\n", "\r\n--B\r\nname=", "name=\"", "=\r\n",
+		`4`, `4111 `, `4111-1111-`, `41111111`, `4111111111111111 `, ` `, `-`, `1 2 `,
+		`@`, `a@`, `a@b.`, `a@b.cc`, `.`, `eyJ`, `eyJ.`, `eyJa.`, `J`, `bearer `, `ghp_`, `a`, `aA1_`, `/`, `sk-`, "\x00", "\xff", "é",
+	} {
+		for _, kind := range []string{"application/json", "application/x-www-form-urlencoded", "text/xml", "multipart/form-data; boundary=B", ""} {
+			text := strings.Repeat(unit, size/len(unit))
+			if kind == "text/xml" {
+				text = "<r>" + text
+			}
+			m := exchange()
+			m.Request.Fields[1].Value, m.Request.Body, m.Request.Marks = kind, []byte(text), message.BodyTruncated
+			from := time.Now()
+			s.Apply(m)
+			if d := time.Since(from); d > 5*time.Second {
+				t.Errorf("%q as %s: %v", unit, kind, d)
+			} else if d > 500*time.Millisecond {
+				t.Logf("%q as %s: %v", unit, kind, d)
+			}
+		}
+		m := exchange()
+		m.Request.Target, m.Request.Fields[0].Value = "/"+strings.Repeat(unit, 64<<10/len(unit)), strings.Repeat(unit, 64<<10/len(unit))
+		m.Request.Fields = append(m.Request.Fields, message.Field{Name: "Cookie", Value: m.Request.Fields[0].Value}, message.Field{Name: "Referer", Value: m.Request.Fields[0].Value})
+		from := time.Now()
+		s.Apply(m)
+		if d := time.Since(from); d > 3*time.Second {
+			t.Errorf("%q in the head: %v", unit, d)
+		}
+	}
+}
