@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/sink/shadow/wire"
 )
 
@@ -13,6 +14,21 @@ import (
 type flight struct {
 	step *step
 	sent time.Time
+}
+
+// streams tells whether the recorded answer had no end while it was looked at.
+func (f *flight) streams() bool {
+	a := f.step.x.Response
+	return a != nil && a.Marks&message.StillOpen != 0
+}
+
+// patience is how long an answer may take. One that went on and on is read for
+// about as long as it was recorded.
+func (f *flight) patience(timeout time.Duration) time.Duration {
+	if !f.streams() {
+		return timeout
+	}
+	return min(timeout, max(f.step.x.Response.End.Sub(f.step.start()), 0)+grace)
 }
 
 // line is one connection of a conversation.
@@ -37,7 +53,7 @@ func (l *line) expect(f *flight, timeout time.Duration) bool {
 	}
 	f.sent = time.Now()
 	if l.flights = append(l.flights, f); len(l.flights) == 1 {
-		l.conn.Deadline(f.sent.Add(timeout))
+		l.conn.Deadline(f.sent.Add(f.patience(timeout)))
 	}
 	return true
 }
@@ -84,6 +100,10 @@ func (l *line) read() {
 		if err == nil {
 			a, err = l.conn.Receive(f.step.x.Request.Op, t.options.BodyLimit)
 		}
+		if err != nil && a != nil && a.Message != nil && f.streams() {
+			a.Marks |= message.StillOpen
+			a.Close, a.Last, err = true, time.Now(), nil
+		}
 		if err != nil {
 			l.end(err)
 			return
@@ -125,7 +145,7 @@ func (l *line) next(closed bool) bool {
 	case len(l.flights) == 0:
 		l.conn.Deadline(time.Time{})
 	default:
-		l.conn.Deadline(time.Now().Add(l.talk.options.Timeout))
+		l.conn.Deadline(time.Now().Add(l.flights[0].patience(l.talk.options.Timeout)))
 	}
 	return true
 }

@@ -454,6 +454,31 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
+// An answer that streams is told before its end; replayed, it is read for as
+// long, its head is compared, and nobody waits for the end.
+func TestStreaming(t *testing.T) {
+	tape := packettest.NewTape()
+	c := tape.Open("10.0.0.1:4000", "10.1.0.1:80", nil)
+	c.Client("GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+	c.Server("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\ndata:\r\n")
+	tape.Wait(100 * time.Millisecond)
+	c.Server("5\r\ndata:\r\n")
+	in := strings.Replace(lines(t, tape.Bytes(), "exchange"), `"cut_end"`, `"open"`, 1)
+	for _, kind := range []string{"text/event-stream", "text/plain"} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			fmt.Fprint(w, "data:")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})
+		began := time.Now()
+		r := run(t, options(t, []byte(in), s.URL))
+		if took := time.Since(began); took > 10*time.Second || r.Answered != 1 || (r.Different == 0) != (kind == "text/event-stream") || len(r.BodiesUncompared) != 1 {
+			t.Errorf("after %v: %+v", took, r)
+		}
+	}
+}
+
 func TestManyConversations(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10,000 conversations take a while")

@@ -96,7 +96,8 @@ func (c *Conn) Wait() error {
 }
 
 // Receive reads the answer to a request with this method, answers before it
-// left out. It keeps limit bytes of the decoded body.
+// left out. It keeps limit bytes of the decoded body. Where only the body could
+// not be read whole, it returns what came of the answer beside the error.
 func (c *Conn) Receive(method string, limit int) (*Answer, error) {
 	a := &Answer{}
 	request := &http.Request{Method: method}
