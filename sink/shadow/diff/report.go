@@ -125,6 +125,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	line("connections\t%d", r.Connections)
 	line("took\t%s", round(r.Took))
+	if r.Stopped {
+		line("stopped before its end")
+	}
 	if r.LastByte.Recorded.Count > 0 || r.FirstByte.Recorded.Count > 0 {
 		line("\nlatency\tp50\tp90\tp95\tp99\tmax")
 		for _, x := range r.latencies() {
