@@ -12,8 +12,9 @@ import (
 
 // flight is a request on its way.
 type flight struct {
-	step *step
-	sent time.Time
+	step  *step
+	sent  time.Time
+	again bool // for the second time
 }
 
 // streams tells whether the recorded answer had no end while it was looked at.
@@ -41,6 +42,8 @@ type line struct {
 	last    bool      // nothing more is sent
 	over    bool      // nothing more can be sent
 	failed  error     // why a request could not be sent whole
+
+	answered int // of the reading goroutine alone
 }
 
 // expect tells the line of a request before it is sent. It returns false where
@@ -96,6 +99,9 @@ func (l *line) read() {
 			l.end(errors.Join(err, io.EOF)) // closed, or an answer that nobody asked for
 			return
 		}
+		if err != nil && l.retry(f, err) {
+			return
+		}
 		var a *wire.Answer
 		if err == nil {
 			a, err = l.conn.Receive(f.step.x.Request.Op, t.options.BodyLimit)
@@ -112,6 +118,7 @@ func (l *line) read() {
 		o.Replayed = a.Message
 		o.IsFirst, o.IsLast = a.First.Sub(f.sent), a.Last.Sub(f.sent)
 		t.tally.Take(o)
+		l.answered++
 		more := l.next(a.Close)
 		t.done()
 		if !more {
@@ -119,6 +126,38 @@ func (l *line) read() {
 			return
 		}
 	}
+}
+
+// retry sends f once more, on a new line, where the server has ended this one
+// while nothing was asked on it, and f came too late to see that (RFC 9112
+// section 9.3.1). It returns when that line has ended, too.
+func (l *line) retry(f *flight, err error) bool {
+	t := l.talk
+	if l.answered == 0 || f.again || !wire.Over(err) || !wire.Safe(f.step.x.Request.Op) || over(t.ctx) {
+		return false
+	}
+	l.mu.Lock()
+	if len(l.flights) != 1 { // pipelined: how much of it the server has seen, nobody knows
+		l.mu.Unlock()
+		return false
+	}
+	l.flights, l.over = nil, true
+	l.mu.Unlock()
+	l.conn.Close()
+	f.again = true
+	n, err := t.dial()
+	if err != nil {
+		t.lost(f, err)
+		return true
+	}
+	n.expect(f, t.options.Timeout)
+	t.enter(n)
+	request, _ := t.options.Request.Append(nil, f.step.x)
+	if err := n.conn.Send(request, t.options.Timeout); err != nil {
+		n.broken(err)
+	}
+	n.read()
+	return true
 }
 
 func (l *line) front() *flight {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,10 +20,11 @@ type talk struct {
 	ctx    context.Context // of the run
 	buffer []byte
 
-	mu   sync.Mutex
-	cond sync.Cond // told when over grows, and when ctx ends
-	over int       // steps that were answered, or never will be
-	line *line     // nil: no connection
+	mu    sync.Mutex
+	cond  sync.Cond // told when over grows, and when ctx ends
+	over  int       // steps that were answered, or never will be
+	lines []*line   // the last one is in use; others may still have answers to come
+	ended bool      // nothing more is sent
 }
 
 // hold sends every request of the conversation, in order, and waits for the
@@ -34,8 +36,8 @@ func (t *talk) hold() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.cond.Broadcast()
-		if t.line != nil {
-			t.line.conn.Close()
+		for _, l := range t.lines {
+			l.conn.Close()
 		}
 	})
 	defer stop()
@@ -49,8 +51,9 @@ func (t *talk) hold() {
 		t.send(s, due, &lines)
 	}
 	t.mu.Lock()
-	if t.line != nil {
-		t.line.finish()
+	t.ended = true
+	for _, l := range t.lines {
+		l.finish()
 	}
 	t.mu.Unlock()
 	lines.Wait()
@@ -95,25 +98,42 @@ func (t *talk) send(s *step, due time.Time, lines *sync.WaitGroup) {
 // connect returns the line of the conversation, a new one where it has ended.
 func (t *talk) connect(lines *sync.WaitGroup) (*line, error) {
 	t.mu.Lock()
-	l := t.line
-	t.mu.Unlock()
-	if l != nil && !l.ended() {
-		return l, nil
+	n := len(t.lines)
+	if n > 0 && !t.lines[n-1].ended() {
+		defer t.mu.Unlock()
+		return t.lines[n-1], nil
 	}
+	t.mu.Unlock()
+	l, err := t.dial()
+	if err != nil {
+		return nil, err
+	}
+	t.enter(l)
+	lines.Go(l.read)
+	return l, nil
+}
+
+// dial opens a connection.
+func (t *talk) dial() (*line, error) {
 	conn, err := t.options.Target.Connect(t.ctx, t.options.Connect)
 	if err != nil {
 		return nil, err
 	}
 	t.connections.Add(1)
-	l = &line{talk: t, conn: conn}
+	return &line{talk: t, conn: conn}, nil
+}
+
+// enter makes l the line in use.
+func (t *talk) enter(l *line) {
 	t.mu.Lock()
-	t.line = l
-	t.mu.Unlock()
-	if t.ctx.Err() != nil {
-		conn.Close()
+	defer t.mu.Unlock()
+	t.lines = append(slices.DeleteFunc(t.lines, func(l *line) bool { return l.ended() }), l)
+	if t.ended {
+		l.finish()
 	}
-	lines.Go(l.read)
-	return l, nil
+	if t.ctx.Err() != nil {
+		l.conn.Close()
+	}
 }
 
 // done says that one more step is over.

@@ -42,7 +42,7 @@ func (s *shadow) one(ctx context.Context, x *message.Exchange) error {
 	s.count()
 	o, began := diff.NewOutcome(x, s.config.Request.Target(x.Request)), time.Now()
 	a, err := s.exchange(ctx, c, x, request)
-	if err != nil && used && a == nil && ctx.Err() == nil && over(err) {
+	if err != nil && used && a == nil && ctx.Err() == nil && wire.Over(err) {
 		// The server had closed the connection while nobody used it, and has not
 		// seen the request (RFC 9112 section 9.3.1). It is one that changes
 		// nothing, or the connection would be a new one.
@@ -61,12 +61,6 @@ func (s *shadow) one(ctx context.Context, x *message.Exchange) error {
 	o.Replayed, o.IsFirst, o.IsLast = a.Message, a.First.Sub(began), a.Last.Sub(began)
 	s.tally.Take(o)
 	return nil
-}
-
-// over tells whether a connection ended without an answer.
-func over(err error) bool {
-	why := wire.Why(err)
-	return why == "connection closed" || why == "connection reset"
 }
 
 // exchange sends a request and takes its answer. The connection is kept where it
@@ -106,7 +100,7 @@ func (s *shadow) count() {
 // What may change something gets a new one: it cannot be sent again.
 func (s *shadow) connection(ctx context.Context, x *message.Exchange) (c *wire.Conn, used bool, err error) {
 	s.mu.Lock()
-	if n := len(s.idle); n > 0 && safe(x.Request.Op) {
+	if n := len(s.idle); n > 0 && wire.Safe(x.Request.Op) {
 		c, s.idle = s.idle[n-1], s.idle[:n-1]
 	}
 	s.mu.Unlock()
@@ -115,15 +109,6 @@ func (s *shadow) connection(ctx context.Context, x *message.Exchange) (c *wire.C
 	}
 	c, err = s.dial(ctx)
 	return c, false, err
-}
-
-func safe(method string) bool {
-	for _, m := range wire.SafeMethods() {
-		if m == method {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *shadow) dial(ctx context.Context) (*wire.Conn, error) {

@@ -210,6 +210,12 @@ func keys(h http.Header) func(yield func(string) bool) {
 	}
 }
 
+// Over tells whether err says that the other side has ended the connection.
+func Over(err error) bool {
+	why := Why(err)
+	return why == "connection closed" || why == "connection reset"
+}
+
 // Why names what kept an answer from coming, in a few words that can be counted.
 func Why(err error) string {
 	var timeout interface{ Timeout() bool }

@@ -42,6 +42,10 @@ func Refusals() []Refusal {
 // (RFC 9110 section 9.2.1).
 func SafeMethods() []string { return []string{"GET", "HEAD", "OPTIONS", "TRACE"} }
 
+// Safe tells whether a request of this method may be sent twice where nobody
+// knows what became of the first one.
+func Safe(method string) bool { return slices.Contains(SafeMethods(), method) }
+
 // Config says which requests are sent and what is changed in them.
 type Config struct {
 	// Methods are the methods that are sent. Default SafeMethods.
