@@ -56,6 +56,7 @@ func newWebhook() *SinkSetup {
 	more := []Option{
 		{Name: "batch", Usage: "how records share requests: as a JSON array, as lines, or one in each", To: &batch,
 			Words: []string{string(webhook.Array), string(webhook.Lines), string(webhook.Each)}},
+		{Name: "concurrency", Usage: "requests under way at once with one record in each; more than 1: records may overtake each other", To: &c.Concurrency},
 		{Name: "body", Usage: "form of the records: json is passiflow's, messages that of TCP Sniffer, each half alone", To: &body, Words: []string{"json", "messages"}},
 	}
 	return &SinkSetup{

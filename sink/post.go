@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -80,19 +81,25 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 const (
 	maxAnswer    = 64 << 10        // of an answer, in bytes; the rest is not read
+	maxIdle      = 64              // connections that are kept
 	maxRedirects = 3               // to the same place
 	maxDelay     = 5 * time.Minute // that a receiver may ask for
 )
 
-// Poster sends bodies to one address. It is used by one goroutine.
+// Poster sends bodies to one address. Several goroutines may use it.
 type Poster struct {
 	config PostConfig
 	url    string
 	place  string // scheme and host: all of the address that is ever told
 	header http.Header
 	client *http.Client
-	packed bytes.Buffer
-	gzip   *gzip.Writer
+	packs  sync.Pool // of *pack
+}
+
+// pack is what one body is compressed in.
+type pack struct {
+	out  bytes.Buffer
+	gzip *gzip.Writer
 }
 
 // NewPoster checks c and returns what sends. It reads the files that c.TLS
@@ -140,7 +147,8 @@ func NewPoster(c PostConfig) (*Poster, error) {
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: c.Timeout,
 		ForceAttemptHTTP2:   true,
-		MaxIdleConns:        2,
+		MaxIdleConns:        maxIdle,
+		MaxIdleConnsPerHost: maxIdle,
 		IdleConnTimeout:     90 * time.Second,
 		DisableCompression:  true,
 		// A slow receiver must not make the answer's head grow.
@@ -207,12 +215,25 @@ func (p *Poster) Post(ctx context.Context, contentType string, body []byte) ([]b
 	defer cancel()
 	packed := p.config.Gzip
 	if packed {
-		body = p.pack(body)
+		z, _ := p.packs.Get().(*pack)
+		if z == nil {
+			z = &pack{}
+		}
+		body = z.pack(body)
+		defer func() {
+			if z.out.Cap() <= keep {
+				p.packs.Put(z)
+			}
+		}()
 	}
-	r, err := http.NewRequestWithContext(within, http.MethodPost, p.url, bytes.NewReader(body))
+	l := &loan{bytes: body}
+	defer l.end()
+	r, err := http.NewRequestWithContext(within, http.MethodPost, p.url, l.reader())
 	if err != nil {
 		return nil, Permanent(fmt.Errorf("post to %s: %w", p.place, bare(err)))
 	}
+	r.ContentLength = int64(len(body))
+	r.GetBody = func() (io.ReadCloser, error) { return l.reader(), nil }
 	for name, values := range p.header {
 		r.Header[name] = values
 	}
@@ -308,19 +329,16 @@ func RetryAfter(err error) time.Duration {
 }
 
 // pack compresses body into room that is kept.
-func (p *Poster) pack(body []byte) []byte {
-	if p.packed.Cap() > keep {
-		p.packed = bytes.Buffer{}
-	}
-	p.packed.Reset()
-	if p.gzip == nil {
-		p.gzip = gzip.NewWriter(&p.packed)
+func (z *pack) pack(body []byte) []byte {
+	z.out.Reset()
+	if z.gzip == nil {
+		z.gzip = gzip.NewWriter(&z.out)
 	} else {
-		p.gzip.Reset(&p.packed)
+		z.gzip.Reset(&z.out)
 	}
-	_, _ = p.gzip.Write(body) // into memory
-	_ = p.gzip.Close()
-	return p.packed.Bytes()
+	_, _ = z.gzip.Write(body) // into memory
+	_ = z.gzip.Close()
+	return z.out.Bytes()
 }
 
 // Close closes the connections that are kept.

@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,6 +109,42 @@ func TestPostStatus(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+}
+
+// A receiver that answers before it has read the body never gets bytes of what
+// the sender does next with its room.
+func TestPostEarlyAnswer(t *testing.T) {
+	var all sync.WaitGroup
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		all.Add(1)
+		defer all.Done()
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(200)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(20 * time.Millisecond)
+		b, _ := io.ReadAll(r.Body)
+		for _, c := range b {
+			if c != 'x' {
+				t.Errorf("got %q", c)
+				return
+			}
+		}
+	}))
+	defer s.Close()
+	p := poster(t, func(c *sink.PostConfig) { c.URL = s.URL })
+	room := make([]byte, 8<<20)
+	for range 3 {
+		for i := range room {
+			room[i] = 'x'
+		}
+		_, _ = p.Post(t.Context(), "text/plain", room)
+		for i := range room {
+			room[i] = 'y'
+		}
+	}
+	s.CloseClientConnections()
+	all.Wait()
 }
 
 func TestPostRedirects(t *testing.T) {

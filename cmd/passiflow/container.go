@@ -143,7 +143,7 @@ func (s *container) configure(c *config.Config, p *process) (config.Faults, erro
 func (s *container) deliver(k *config.Sink) error {
 	want := map[string]string{"unit": "message"}
 	if k.Kind == "webhook" {
-		want["batch"], want["body"], want["retry.schedule"] = "each", "messages", "1s,2s,4s"
+		want["batch"], want["body"], want["concurrency"], want["retry.schedule"] = "each", "messages", "16", "1s,2s,4s"
 		if s.token {
 			want["token_env"] = "OUTPUT_URL_AUTH_TOKEN"
 		}

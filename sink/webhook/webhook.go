@@ -30,21 +30,27 @@ type Config struct {
 	Post sink.PostConfig
 	// Batch says how records share requests. Default Array.
 	Batch Batch
+	// Concurrency is how many requests are under way at once with Each, so that
+	// a distant receiver keeps up; more than 1 means that records may overtake
+	// each other. Default 1; at most 64.
+	Concurrency int
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Post: sink.DefaultPostConfig(), Batch: Array}
+	return Config{Post: sink.DefaultPostConfig(), Batch: Array, Concurrency: 1}
 }
 
 // New returns a sink that posts what f makes of each record. It opens no
 // connection yet.
 func New(c Config, f format.Format) (sink.Sink, error) {
-	w := &webhook{batch: c.Batch, format: f, kind: f.ContentType()}
+	w := &webhook{batch: c.Batch, format: f, kind: f.ContentType(), ahead: map[record]bool{}}
 	w.lines = strings.HasPrefix(w.kind, "application/x-ndjson")
 	switch {
 	case c.Batch != Each && c.Batch != Array && c.Batch != Lines:
 		return nil, fmt.Errorf("webhook: batch %q: must be each, array or lines", c.Batch)
+	case c.Concurrency < 1 || c.Concurrency > maxConcurrency:
+		return nil, fmt.Errorf("webhook: concurrency %d: must be between 1 and %d", c.Concurrency, maxConcurrency)
 	case c.Batch == Array && !w.lines:
 		return nil, fmt.Errorf("webhook: batch array: %s cannot stand in a JSON array: use each or lines", w.kind)
 	}
@@ -56,6 +62,7 @@ func New(c Config, f format.Format) (sink.Sink, error) {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
 	w.post = p
+	w.lanes = make([]lane, c.Concurrency)
 	return w, nil
 }
 
@@ -66,8 +73,13 @@ type webhook struct {
 	kind   string // media type of the bodies
 	lines  bool   // the format writes lines of JSON
 	buffer []byte // kept between batches
+	lanes  []lane // for Each
+	ahead  map[record]bool
 	closed bool
 }
+
+// maxConcurrency is what an idle connection is kept for.
+const maxConcurrency = 64
 
 // keep is the largest buffer that is kept, in bytes.
 const keep = 8 << 20
@@ -149,36 +161,6 @@ func join(lines []byte) {
 	}
 }
 
-// each posts every line, or what the format makes of a record where that is no
-// line.
-func (w *webhook) each(ctx context.Context, batch []*message.Exchange) error {
-	for i, x := range batch {
-		b := w.format.Append(w.room(), x)
-		w.buffer = b
-		for len(b) > 0 {
-			body := b
-			if w.lines {
-				body, b = cut(b)
-			} else {
-				b = nil
-			}
-			if _, err := w.post.Post(ctx, w.kind, body); err != nil {
-				return sink.Partial(i, err)
-			}
-		}
-	}
-	return nil
-}
-
-func cut(b []byte) (line, rest []byte) {
-	for i, c := range b {
-		if c == '\n' {
-			return b[:i], b[i+1:]
-		}
-	}
-	return b, nil
-}
-
 func (w *webhook) room() []byte {
 	if cap(w.buffer) > keep {
 		w.buffer = nil
@@ -189,7 +171,7 @@ func (w *webhook) room() []byte {
 func (w *webhook) Close(context.Context) error {
 	if !w.closed {
 		w.closed = true
-		w.buffer = nil
+		w.buffer, w.lanes, w.ahead = nil, nil, nil
 		w.post.Close()
 	}
 	return nil

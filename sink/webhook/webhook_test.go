@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,7 +142,7 @@ func queue(t *testing.T, s sink.Sink, batch []*message.Exchange) (dropped []stri
 			return dropped
 		}
 		n := sink.Delivered(err)
-		partial := n > 0
+		partial := sink.IsPartial(err)
 		batch = batch[n:]
 		if sink.IsPermanent(err) {
 			drop := len(batch)
@@ -210,12 +211,73 @@ func TestRefusedAsAWhole(t *testing.T) {
 	}
 }
 
+// With several requests under way, what is delivered ahead of a failure does not
+// come twice.
+func TestConcurrency(t *testing.T) {
+	r := &receiver{}
+	var mu sync.Mutex
+	under, most, tries := 0, 0, map[string]int{}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		b, _ := io.ReadAll(q.Body)
+		mu.Lock()
+		under++
+		most = max(most, under)
+		mu.Unlock()
+		time.Sleep(2 * time.Millisecond)
+		mu.Lock()
+		defer mu.Unlock()
+		under--
+		text := strings.TrimSpace(string(b))
+		tries[text]++
+		switch n := tries[text]; {
+		case strings.HasSuffix(text, "7") && n < 4:
+			w.WriteHeader(503)
+		case strings.HasSuffix(text, "3"):
+			w.WriteHeader(404)
+		default:
+			r.bodies = append(r.bodies, text)
+		}
+	}))
+	defer r.Close()
+	c := webhook.DefaultConfig()
+	c.Post.URL, c.Batch, c.Concurrency, c.Post.Gzip = r.URL, webhook.Each, 8, false
+	s, err := webhook.New(c, sinktest.Format{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := exchanges(200)
+	for i, x := range all {
+		x.Request.Index = uint32(i)
+	}
+	dropped := queue(t, s, all)
+	got := map[string]int{}
+	for _, b := range r.bodies {
+		got[b]++
+	}
+	for i := range 200 {
+		want := 1
+		if i%10 == 3 {
+			want = 0
+		}
+		if got[fmt.Sprintf("/%d", i)] != want {
+			t.Errorf("record %d came %d times", i, got[fmt.Sprintf("/%d", i)])
+		}
+	}
+	if len(dropped) != 20 || most < 2 || most > 8 {
+		t.Errorf("dropped %v, %d at once", dropped, most)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		change func(*webhook.Config)
 		want   string
 	}{
 		{func(*webhook.Config) {}, "webhook: url: none given"},
+		{func(c *webhook.Config) { c.Concurrency = 65 }, "webhook: concurrency 65: must be"},
 		{func(c *webhook.Config) { c.Batch = "some" }, `webhook: batch "some": must be each, array or lines`},
 		{func(c *webhook.Config) { c.Post.URL = "http://h" }, "webhook: batch array: text/plain cannot stand"},
 	} {
