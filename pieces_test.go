@@ -14,6 +14,7 @@ import (
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet/packettest"
+	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/source"
 )
 
@@ -112,5 +113,27 @@ func TestChunksAlone(t *testing.T) {
 	cfg.Outputs[0].Chunks = nil
 	if _, err := passiflow.New(cfg); err == nil {
 		t.Error("an output without a place")
+	}
+}
+
+type nobody struct{}
+
+func (nobody) Write(context.Context, []*message.Chunk) error { return nil }
+func (nobody) Close(context.Context) error                   { return nil }
+
+func BenchmarkChunks(b *testing.B) {
+	tape := capture(200, 100)
+	b.SetBytes(int64(len(tape)))
+	for b.Loop() {
+		cfg := passiflow.DefaultConfig()
+		cfg.Sources = []source.Source{open(b, tape)}
+		c := sink.DefaultQueueConfig()
+		c.Policy = sink.Wait
+		q := sink.NewChunks(nobody{}, c)
+		cfg.Outputs = []passiflow.Output{{Unit: passiflow.UnitChunk, Chunks: q}}
+		if err := start(b, cfg).Run(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		_ = q.Close(b.Context())
 	}
 }

@@ -92,33 +92,27 @@ func (q *Chunks) rest(l *lane) {
 	q.ready = append(q.ready, l)
 }
 
-// again keeps l for another attempt. While something waits, one of those that
-// wait is tried now and then; the others go on with it when it was taken.
+// again keeps l for another attempt, or gives its stream up. While something
+// waits, one of those that wait is tried now and then; the others go on with it
+// when it was taken.
 func (q *Chunks) again(l *lane, err error) {
 	if l.tries++; l.tries == 1 {
 		l.since = time.Now()
 	}
-	c := &q.config.Retry
-	if c.Age > 0 && time.Since(l.since) > c.Age {
+	if why := q.tired(l); why != written {
 		l.tries = 0
-		q.refuse(l, Expired)
+		q.refuse(l, why)
 		q.rest(l)
-		return
+	} else {
+		q.stats.Retries++
+		l.state = queued
+		q.waiting = append(q.waiting, l)
 	}
-	if len(c.Schedule) > 0 && l.tries > len(c.Schedule) || len(c.Schedule) == 0 && c.Attempts > 0 && l.tries >= c.Attempts {
-		l.tries = 0
-		q.refuse(l, GaveUp)
-		q.rest(l)
-		return
-	}
-	q.stats.Retries++
-	l.state = queued
-	q.waiting = append(q.waiting, l)
-	if q.armed {
+	if q.armed || len(q.waiting) == 0 {
 		return
 	}
 	q.pace.failures++
-	q.pace.tries = l.tries
+	q.pace.tries = q.waiting[0].tries
 	if q.pace.open() {
 		q.tell(Open, err)
 	}
@@ -128,6 +122,18 @@ func (q *Chunks) again(l *lane, err error) {
 	}
 	q.armed = true
 	q.timer.Reset(d)
+}
+
+// tired returns why the next of l is not tried again, written where it is.
+func (q *Chunks) tired(l *lane) Reason {
+	c := &q.config.Retry
+	switch n := len(c.Schedule); {
+	case c.Age > 0 && time.Since(l.since) > c.Age:
+		return Expired
+	case n > 0 && l.tries > n, n == 0 && c.Attempts > 0 && l.tries >= c.Attempts:
+		return GaveUp
+	}
+	return written
 }
 
 // probe tries one of those that wait.
