@@ -17,6 +17,7 @@ func newHAR() *SinkSetup {
 			{Name: "replace", Usage: "make an existing file empty first", To: &c.Replace},
 			{Name: "bytes", Usage: "size at which another archive is begun, with a number in its name", To: (*Bytes)(&c.Bytes)},
 		},
+		Units: []string{"exchange"},
 		Queue: func(q *sink.QueueConfig) { q.Linger = 100 * time.Millisecond },
 		Open: func(o SinkOptions) (Opened, error) {
 			if o.Unit != "" && o.Unit != "exchange" {

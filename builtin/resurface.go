@@ -53,6 +53,7 @@ func newResurface() *SinkSetup {
 			{Name: "ca", Usage: "file with the certificates of authorities to trust in place of the system's", To: &c.Post.TLS.CA},
 			{Name: "insecure", Usage: "take any certificate: whoever is on the way can read and change what is sent", To: &c.Post.TLS.Insecure},
 		},
+		Units: []string{"exchange"},
 		// So long the programs collect whose place it takes.
 		Queue: func(q *sink.QueueConfig) { q.Linger, q.Batch = time.Second, 5<<20 },
 		Check: func(o SinkOptions) error {

@@ -53,6 +53,7 @@ func newShadow() *SinkSetup {
 			{Name: "key", Usage: "PEM file with the key of the certificate", To: &c.TLS.Key},
 			{Name: "insecure", Usage: "take any certificate", To: &c.TLS.Insecure},
 		},
+		Units: []string{"exchange"},
 		Open: func(o SinkOptions) (Opened, error) {
 			if o.Unit != "exchange" {
 				return Opened{}, fmt.Errorf("shadow: unit %s: there is nothing to compare an answer with; leave unit out", o.Unit)

@@ -30,6 +30,9 @@ type SinkSetup struct {
 	Raw bool
 	// Bare says that it needs no address.
 	Bare bool
+	// Units are what its records may be, the first unless the run's are of
+	// another of them. nil: whatever those of the run are
+	Units []string
 	// Queue changes what the queue before it begins with. nil: nothing
 	Queue func(*sink.QueueConfig)
 	// Check tells what Open would say of the settings, without opening anything.

@@ -165,7 +165,11 @@ func parseAddress(text string) (*url.URL, error) {
 	if text == "" {
 		return nil, errors.New("url: none given: name an address such as https://host/path")
 	}
+	const scheme = "url: must begin with http:// or https://"
 	u, err := url.Parse(text)
+	if err != nil && !strings.Contains(text, "://") {
+		return nil, errors.New(scheme)
+	}
 	if err != nil {
 		var fault *url.Error
 		if errors.As(err, &fault) {
@@ -174,7 +178,7 @@ func parseAddress(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("url: not an address: %w", err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("url: must begin with http:// or https://")
+		return nil, errors.New(scheme)
 	}
 	if u.Hostname() == "" {
 		return nil, errors.New("url: names no host")

@@ -220,6 +220,7 @@ func TestPostFaults(t *testing.T) {
 		{func(*sink.PostConfig) {}, "none given"},
 		{func(c *sink.PostConfig) { c.URL = "http://" + planted + ":x y@h" }, "not an address"},
 		{func(c *sink.PostConfig) { c.URL = "ftp://" + planted }, "must begin with http"},
+		{func(c *sink.PostConfig) { c.URL = "127.0.0.1:9000/" + planted }, "must begin with http"},
 		{func(c *sink.PostConfig) { c.URL = "http:///" + planted }, "names no host"},
 		{func(c *sink.PostConfig) { c.URL, c.Production = "http://u:"+planted+"@h/"+planted, true }, "url http://h: must use https in production"},
 		{func(c *sink.PostConfig) { c.URL, c.Timeout = "http://h", 0 }, "timeout 0s"},

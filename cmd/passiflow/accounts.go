@@ -52,16 +52,16 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 		all = append(all, m)
 	}
 	for _, x := range out.all {
-		all = append(all, outgoing(x.name, x.queue.Stats()))
+		all = append(all, outgoing(x, x.queue.Stats()))
 		if c, ok := x.queue.(*sink.Chunks); ok {
-			all = append(all, streams(x.name, c.Streams()))
+			all = append(all, streams(x, c.Streams()))
 		}
 	}
 	return all
 }
 
-func outgoing(what string, s sink.Stats) account {
-	a := account{what: what, metric: "output_records", of: what, in: uint64(s.Pushed.Records + s.Recovered.Records), out: []entry{{"written", uint64(s.Written.Records)},
+func outgoing(x *output, s sink.Stats) account {
+	a := account{what: x.name, metric: "output_records", of: x.label, in: uint64(s.Pushed.Records + s.Recovered.Records), out: []entry{{"written", uint64(s.Written.Records)},
 		{"spooled", uint64(s.Spooled.Records)}, {"held", uint64(s.Depth.Records)}}, beside: []entry{{"from an earlier run", uint64(s.Recovered.Records)},
 		{"deliveries tried again", uint64(s.Retries)}, {"times the circuit was opened", uint64(s.Opened)}, {"errors of the spool", uint64(s.Spool.Errors)}, {"torn bytes cut off the spool", uint64(s.Spool.Torn)}, {"decayed in the spool", uint64(s.Spool.Decayed)}}}
 	for r := sink.Reason(0); r < sink.Reasons; r++ {
@@ -71,8 +71,8 @@ func outgoing(what string, s sink.Stats) account {
 }
 
 // streams are the sides of conversations that went to an output of bytes.
-func streams(of string, s sink.StreamStats) account {
-	return account{what: "streams, " + of, metric: "output_streams", of: of, in: uint64(s.Opened + s.Refused), out: []entry{{"whole", uint64(s.Whole)},
+func streams(x *output, s sink.StreamStats) account {
+	return account{what: "streams, " + x.name, metric: "output_streams", of: x.label, in: uint64(s.Opened + s.Refused), out: []entry{{"whole", uint64(s.Whole)},
 		{"shed for want of room", uint64(s.Shed)}, {"refused for want of room", uint64(s.Refused)}, {"cut by the sink or at the end", uint64(s.Cut)}, {"open", uint64(s.Open)}}}
 }
 

@@ -41,7 +41,7 @@ func newCheck(p *process) *cobra.Command {
 			if x.Setup.Check == nil {
 				continue
 			}
-			o := builtin.SinkOptions{Getenv: p.getenv, Unit: x.Unit, Production: s.config.Run.Production || production(p)}
+			o := builtin.SinkOptions{Getenv: p.getenv, Unit: x.UnitIn(s.config.Output.Unit), Production: s.config.Run.Production || production(p)}
 			if err := x.Setup.Check(o); err != nil {
 				return &exit{exitUsage, fmt.Errorf("sink %s: %w", x.Name, err)}
 			}

@@ -31,7 +31,7 @@ func (o *outputs) openMetrics(c *config.Config, e *passiflow.Config, q sink.Queu
 	}
 	o.meter = m
 	o.log.Info("metrics", "address", m.server.Address())
-	return o.records(e, &output{name: "records to metrics", inner: true}, "exchange", m.server.Services, q)
+	return o.records(e, &output{name: "records to metrics", label: "these metrics", inner: true}, "exchange", m.server.Services, q)
 }
 
 // counts makes the ledger a list of counters.
@@ -57,7 +57,7 @@ func (m *meter) counts() []metrics.Count {
 		for _, e := range a.out {
 			switch e.name {
 			case "held", "open", "waiting", "spooled":
-				add("_"+e.name, "", e, "Those of "+words(a.metric)+" that are "+e.name+" now.")
+				add("_"+snake(e.name), "", e, "Those of "+words(a.metric)+" that are "+e.name+" now.")
 			default:
 				add("_total", "way", e, "What became of "+words(a.metric)+".")
 			}
@@ -68,7 +68,7 @@ func (m *meter) counts() []metrics.Count {
 	}
 	for _, x := range s.out.all {
 		q := x.queue.Stats()
-		labels := [][2]string{{"output", x.name}}
+		labels := [][2]string{{"output", x.label}}
 		all = append(all,
 			metrics.Count{Name: "output_circuit_open", Help: "1 while an output fails and is only probed.", Labels: labels, Value: float64(q.Circuit), Gauge: true},
 			metrics.Count{Name: "output_held_bytes", Help: "Memory of records that wait for an output.", Labels: labels, Value: float64(q.Depth.Bytes), Gauge: true},

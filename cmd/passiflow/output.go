@@ -27,7 +27,8 @@ import (
 
 // output is one queue of a run and what it is called.
 type output struct {
-	name      string
+	name      string // in the ledger
+	label     string // in metrics: the sink's name, or words, which no sink's name is
 	queue     queue
 	records   bool // it takes records
 	essential bool // the run ends where it fails
@@ -50,11 +51,12 @@ type outputs struct {
 	once   sync.Once
 	meter  *meter
 	log    *slog.Logger
+	ends   bool // by itself, with the files it reads
 }
 
 // openOutputs opens what c asks for and enters it in e.
 func openOutputs(c *config.Config, e *passiflow.Config, p *process, log *slog.Logger, live bool) (*outputs, error) {
-	o := &outputs{none: make(chan struct{}), closed: make(chan struct{}), log: log}
+	o := &outputs{none: make(chan struct{}), closed: make(chan struct{}), log: log, ends: len(c.Capture.Files) > 0 && !c.Capture.Follow}
 	count := int64(len(c.Sinks))
 	name := recordFormat(c, p)
 	if name != config.None {
@@ -88,14 +90,14 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		}
 		f := builtin.Packets(int(c.Capture.Snaplen))
 		to := sink.NewFrames(sink.NewFrameStream(w, f.Head, w.Close), q)
-		o.all = append(o.all, &output{name: "packets to the file", queue: to, essential: true})
+		o.all = append(o.all, &output{name: "packets to the file", label: "packet file", queue: to, essential: true})
 		e.Frames = framers(f, to)
 	}
 	if name != config.None {
 		f := builtin.Formats()[name](lines)
 		to := stdout.DefaultConfig()
 		to.Writer = p.stdout
-		if err := o.records(e, &output{name: "records", essential: true}, c.Output.Unit, stdout.New(to, f), q); err != nil {
+		if err := o.records(e, &output{name: "records", label: "standard output", essential: true}, c.Output.Unit, stdout.New(to, f), q); err != nil {
 			return err
 		}
 	}
@@ -106,7 +108,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 	for _, s := range c.Sinks {
 		log := o.log.With("sink", s.Name)
 		to, err := s.Setup.Open(builtin.SinkOptions{Log: log, Dial: own.Dial, Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
-			Unit: s.Unit, Live: live, Ask: func(q string) error { return allow(p, c.Run.Yes, q) }, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
+			Unit: s.UnitIn(c.Output.Unit), Live: live, Ask: func(q string) error { return allow(p, c.Run.Yes, q) }, Snaplen: int(c.Capture.Snaplen), Lines: lines, Production: c.Run.Production || production(p)})
 		if err != nil {
 			return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
@@ -122,18 +124,18 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		switch {
 		case to.Frames != nil:
 			f := sink.NewFrames(to.Frames, q)
-			o.all = append(o.all, &output{name: "packets to " + s.Name, queue: f})
+			o.all = append(o.all, &output{name: "packets to " + s.Name, label: s.Name, queue: f})
 			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f)})
 		case to.Chunks != nil:
 			c := sink.NewChunks(to.Chunks, q)
-			o.all = append(o.all, &output{name: "pieces to " + s.Name, queue: c})
+			o.all = append(o.all, &output{name: "pieces to " + s.Name, label: s.Name, queue: c})
 			out := passiflow.Output{Unit: passiflow.UnitChunk, Chunks: c}
 			if x, ok := to.Chunks.(sink.Chooser); ok {
 				out.Wants = x.Wants
 			}
 			e.Outputs = append(e.Outputs, out)
 		default:
-			if err := o.records(e, &output{name: "records to " + s.Name}, s.Unit, to.Records, q); err != nil {
+			if err := o.records(e, &output{name: "records to " + s.Name, label: s.Name}, s.UnitIn(c.Output.Unit), to.Records, q); err != nil {
 				_ = to.Records.Close(context.Background())
 				return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
 			}
@@ -263,6 +265,26 @@ func (o *outputs) close(ctx context.Context) error {
 	group.Wait()
 	errs = append(errs, o.meter.close(ctx))
 	o.once.Do(func() { close(o.closed) })
+	return errors.Join(errs...)
+}
+
+// lost tells of what a run over files did not deliver: whoever only looks at the
+// exit code must not take it for delivered. Why stands in the ledger.
+func (o *outputs) lost() error {
+	if !o.ends {
+		return nil
+	}
+	var errs []error
+	for _, x := range o.all {
+		s := x.queue.Stats()
+		n := int64(0)
+		for _, r := range []sink.Reason{sink.Refused, sink.GaveUp, sink.Expired, sink.SpoolLost} {
+			n += s.Dropped[r].Records
+		}
+		if n > 0 && x.records {
+			errs = append(errs, fmt.Errorf("write %s: %d of %d dropped: the ledger tells why", x.name, n, s.Pushed.Records+s.Recovered.Records))
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -162,7 +162,7 @@ func (s *session) end(w *watch, err error) error {
 		st := s.flow.Stats()
 		s.process.ended(&st)
 	}
-	if err != nil {
+	if err = errors.Join(err, s.out.lost()); err != nil {
 		return &exit{exitRun, err}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -115,7 +116,8 @@ func (c *Config) contradictions() []contradiction {
 		}
 	}
 	add(stdin > 1, "standard input can be read once only", "capture.read")
-	add(c.Output.Digest && c.Output.Unit != "flow", "needs unit flow", "output.digest")
+	flows := c.Output.Unit == "flow" || slices.ContainsFunc(c.Sinks, func(s *Sink) bool { return s.Unit == "flow" })
+	add(c.Output.Digest && !flows, "needs unit flow", "output.digest")
 	add(c.Output.Write != "" && !c.Mask.RawUnmasked && !c.Mask.ShowSecrets,
 		"packets are written as captured, with the credentials in them: allow it with --raw-unmasked (mask.raw_unmasked)", "output.write")
 	add(c.Output.Write == "-" && (c.Output.Format == Line || c.Output.Format == JSON), "standard output cannot carry packets and records: use -q", "output.write")

@@ -102,7 +102,7 @@ func (c *Config) Settings() []Setting {
 		{"output.format", "format", "", "form of the records on standard output; auto: line on a terminal, json otherwise",
 			choice{p: &ou.Format, words: []string{Auto, Line, JSON, None}}},
 		{"output.unit", "unit", "", "what a record is: a request with its answer, each of them alone, or a conversation",
-			choice{p: &ou.Unit, words: []string{"exchange", "message", "flow"}}},
+			choice{p: &ou.Unit, words: units()}},
 		{"output.color", "color", "", "colours in lines; auto: on a terminal unless NO_COLOR is set",
 			choice{p: &ou.Color, words: []string{Auto, "always", "never"}}},
 		{"output.verbose", "verbose", "v", "with lines: headers and bodies too",

@@ -22,7 +22,7 @@ const sinksPath = "sinks"
 type Sink struct {
 	Name  string // in the ledger, in metrics and of its spool; unique
 	Kind  string
-	Unit  string
+	Unit  string // auto, exchange, message, flow
 	Rules string
 	Queue Queue
 	Setup *builtin.SinkSetup
@@ -36,7 +36,7 @@ func newSink(kind string) (*Sink, error) {
 		return nil, fmt.Errorf("%q is not a kind of sink: %s%s", kind, strings.Join(names, ", "), DidYouMean(kind, names))
 	}
 	setup := k.New()
-	return &Sink{Kind: k.Name, Unit: "exchange", Setup: setup, Queue: newQueue(setup.Queue)}, nil
+	return &Sink{Kind: k.Name, Unit: Auto, Setup: setup, Queue: newQueue(setup.Queue)}, nil
 }
 
 func kinds() []string {
@@ -56,8 +56,8 @@ func (s *Sink) Settings() []Setting {
 	}
 	all = append(all, Setting{Path: "name", Usage: "name in the ledger, in metrics and of the spool. Default: its kind", Value: name{text{p: &s.Name, kind: "NAME"}}})
 	if !s.Setup.Raw {
-		all = append(all, Setting{Path: "unit", Usage: "what a record is: a request with its answer, each of them alone, or a conversation",
-			Value: choice{p: &s.Unit, words: units()}})
+		all = append(all, Setting{Path: "unit", Usage: "what a record is: a request with its answer, each of them alone, or a conversation; auto: as output.unit says, where the sink takes that",
+			Value: choice{p: &s.Unit, words: append([]string{Auto}, units()...)}})
 	}
 	all = append(all, Setting{Path: "rules", Usage: "file of rules for this sink, in place of those of the run", Value: text{p: &s.Rules, kind: "FILE"}})
 	return append(all, s.Queue.settings()...)
@@ -74,6 +74,17 @@ func (v name) Set(s string) error {
 		return fmt.Errorf("%q is not made of letters, digits, - and _", s)
 	}
 	return v.text.Set(s)
+}
+
+// UnitIn returns what a record of s is in a run whose records are of unit run.
+func (s *Sink) UnitIn(run string) string {
+	switch {
+	case s.Unit != Auto:
+		return s.Unit
+	case s.Setup.Units == nil || slices.Contains(s.Setup.Units, run):
+		return run
+	}
+	return s.Setup.Units[0]
 }
 
 func units() []string { return []string{"exchange", "message", "flow"} }

@@ -40,7 +40,7 @@ func TestSinks(t *testing.T) {
 	for _, s := range describe(&c) {
 		got = append(got, rest(s))
 	}
-	want := []string{"stdout stdout format=json unit=exchange", "file file path=a.ndjson replace=false", "file-2 file path=b replace=false", "mine file path=b replace=false"}
+	want := []string{"stdout stdout format=json unit=auto", "file file path=a.ndjson replace=false", "file-2 file path=b replace=false", "mine file path=b replace=false"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -148,6 +148,27 @@ func TestSnippetsLoad(t *testing.T) {
 			if _, _, err := load(t, string(s[1])+"\nmask: {raw_unmasked: true}\n"); err != nil {
 				t.Errorf("sink %s: %v\n%s", k.Name, err, s[1])
 			}
+		}
+	}
+}
+
+func TestUnitIn(t *testing.T) {
+	for _, c := range []struct{ kind, set, run, want string }{
+		{"file", "", "exchange", "exchange"},
+		{"file", "", "flow", "flow"},
+		{"file", "message", "flow", "message"},
+		{"otlp", "", "message", "message"},
+		{"otlp", "", "flow", "exchange"},
+		{"har", "", "message", "exchange"},
+		{"har", "flow", "exchange", "flow"}, // which opening it refuses, and says why
+	} {
+		k, _ := builtin.Sink(c.kind)
+		s := config.Sink{Kind: c.kind, Unit: config.Auto, Setup: k.New()}
+		if c.set != "" {
+			s.Unit = c.set
+		}
+		if got := s.UnitIn(c.run); got != c.want {
+			t.Errorf("%+v: %s", c, got)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func newServices() *Services {
 	labels := []string{"service", "method", "route", "status"}
 	return &Services{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "passiflow_http_requests_total",
-			Help: "Requests that were answered, by service, method, route and class of status."}, labels),
+			Help: "Requests that were answered, by service, method, route and status."}, labels),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "passiflow_http_request_duration_seconds",
 			Help:    "Time from the first byte of a request to the last of its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, labels[:3]),
