@@ -16,7 +16,7 @@
 // the reason why the other is not there. A request is joined to an answer only
 // where the capture proves that they belong together. An output of UnitMessage
 // gets each half as soon as it is complete, one of UnitFlow each conversation
-// at its end.
+// at its end, one of UnitChunk the bytes in order, which no rule reaches.
 //
 // # Goroutines
 //
