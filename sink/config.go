@@ -63,6 +63,11 @@ type RetryConfig struct {
 	// Failures in a row open the circuit: from then on each attempt is made with
 	// a small batch of at most Probe records until one is taken. Defaults 5 and 1.
 	Failures, Probe int
+	// Closing is how long Close goes on with a sink that takes nothing but says
+	// so, before it ends as if its time were over: who reads a file to its end
+	// need not wait for ever. A sink that does not return is waited for. Default
+	// 30 s; 0 stands for that.
+	Closing time.Duration
 }
 
 // SpoolConfig is what can be set of a spool. What the sink has not taken within
@@ -94,7 +99,7 @@ const maxRecords = 10_000
 
 // DefaultRetryConfig returns the defaults.
 func DefaultRetryConfig() RetryConfig {
-	return RetryConfig{Min: 500 * time.Millisecond, Max: 30 * time.Second, Failures: 5, Probe: 1}
+	return RetryConfig{Min: 500 * time.Millisecond, Max: 30 * time.Second, Failures: 5, Probe: 1, Closing: 30 * time.Second}
 }
 
 // DefaultSpoolConfig returns the defaults: sizes, and no directory.
@@ -120,6 +125,7 @@ func (c RetryConfig) Validate() error {
 	f.check(c.Attempts >= 0, "retry attempts %d: must not be negative", c.Attempts)
 	f.check(c.Age >= 0, "retry age %v: must not be negative", c.Age)
 	f.check(c.Failures >= 1, "retry failures %d: must be at least 1", c.Failures)
+	f.check(c.Closing >= 0, "retry closing %v: must not be negative", c.Closing)
 	f.check(c.Probe >= 1, "retry probe %d: must be at least 1", c.Probe)
 	for _, d := range c.Schedule {
 		f.check(d >= 0 && d <= 24*time.Hour, "retry schedule %v: each wait must be between 0 and 24h", d)
@@ -158,6 +164,9 @@ func (c QueueConfig) filled() QueueConfig {
 	}
 	if c.Retry.Failures == 0 {
 		c.Retry.Failures = d.Retry.Failures
+	}
+	if c.Retry.Closing == 0 {
+		c.Retry.Closing = d.Retry.Closing
 	}
 	c.Retry.Probe = max(c.Retry.Probe, 1)
 	if c.Spool.Bytes == 0 {

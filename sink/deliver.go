@@ -212,10 +212,17 @@ func (q *Queue[T]) again(ctx context.Context, timer *time.Timer, err error, stak
 		q.keeper.failing = true
 		q.hurry()
 	}
-	leave := q.closed && q.keeper != nil
+	closed := q.closed
 	q.mu.Unlock()
-	if leave {
+	if closed && q.keeper != nil {
 		return false
+	}
+	if closed && q.pace.closing(time.Now()) {
+		q.mu.Lock()
+		q.late = fmt.Errorf("the sink took nothing for %v: %w", q.config.Retry.Closing, err)
+		q.mu.Unlock()
+		q.cancel()
+		return true
 	}
 	q.sleep(ctx, timer, q.pace.wait(RetryAfter(err)))
 	return true

@@ -35,6 +35,7 @@ type Queue[T any] struct {
 	closed     bool
 	keeper     *keeper[T] // nil: no spool
 	err        error
+	late       error // why Close ended early: the sink failed all the time
 	complaints [Reasons]complaint
 	stats      Stats
 
@@ -251,6 +252,9 @@ func (q *Queue[T]) Close(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	err := q.err
+	if late == nil {
+		late = q.late
+	}
 	if left := q.stats.Dropped[Undelivered].Records + q.stats.Depth.Records; left > 0 && late != nil {
 		err = errors.Join(err, fmt.Errorf("close: %d records not delivered in time: %w", left, late))
 	} else if lost > 0 {
@@ -283,10 +287,14 @@ func (q *Queue[T]) closeKeeper() (lost int64) {
 	case <-q.done: // what is left of the load is nobody's
 		l := &q.load
 		for i := l.next; i < len(l.values); i++ {
-			if l.spots == nil || l.spots[i].segment == 0 {
-				q.stats.Depth.take(l.entries[i].Count)
-				q.drop(Undelivered, l.values[i], l.entries[i].Count)
-				lost += l.entries[i].Records
+			switch size := l.entries[i].Count; {
+			case l.spots == nil:
+				q.stats.Depth.take(size)
+				q.drop(Undelivered, l.values[i], size)
+				lost += size.Records
+			case l.spots[i].segment == 0: // its segment went when the spool was full
+				q.stats.Depth.take(size)
+				q.drop(SpoolFull, l.values[i], size)
 			}
 		}
 		*l = load[T]{}

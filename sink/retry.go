@@ -9,9 +9,10 @@ import (
 // up. It belongs to the delivering goroutine.
 type pace struct {
 	config   RetryConfig
-	failures int // in a row, of whatever batch
-	tries    int // of the batch at hand, in a row
-	given    int // records given up in a row
+	failures int       // in a row, of whatever batch
+	tries    int       // of the batch at hand, in a row
+	given    int       // records given up in a row
+	began    time.Time // of the failures since Close was called; zero: none
 }
 
 func newPace(c RetryConfig) pace { return pace{config: c} }
@@ -21,7 +22,16 @@ func (p *pace) fresh() { p.tries, p.given = 0, 0 }
 
 // took notes that the sink took something, or refused it for its own sake: it
 // works.
-func (p *pace) took() { p.failures, p.tries, p.given = 0, 0, 0 }
+func (p *pace) took() { p.failures, p.tries, p.given, p.began = 0, 0, 0, time.Time{} }
+
+// closing notes a failure while the queue is being closed and tells whether there
+// is nothing but failures for too long.
+func (p *pace) closing(now time.Time) bool {
+	if p.began.IsZero() {
+		p.began = now
+	}
+	return now.Sub(p.began) >= p.config.Closing
+}
 
 // failed notes that the sink failed and tells whether the batch may be tried
 // again.

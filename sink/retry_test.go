@@ -295,3 +295,22 @@ func TestRetryNeverBlocksPush(t *testing.T) {
 		}
 	})
 }
+
+// Close waits for a sink that fails, but not for ever.
+func TestRetryClosing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{answer: func([]int) error { return errDown }}
+		q := sink.NewQueue[int](s, retryConfig(), ten, nil)
+		q.Push(t.Context(), numbers(10))
+		time.Sleep(time.Minute)
+		began := time.Now()
+		err := q.Close(t.Context())
+		if d := time.Since(began); !errors.Is(err, errDown) || d < 29*time.Second || d > 32*time.Second {
+			t.Errorf("after %v: %v", d, err)
+		}
+		adds(t, q.Stats())
+		if st := q.Stats(); st.Dropped[sink.Undelivered].Records != 10 {
+			t.Errorf("%+v", st)
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/passiflow/passiflow"
 	"github.com/passiflow/passiflow/builtin"
@@ -117,6 +118,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			return err
 		}
 		q := s.Queue.Over(q)
+		q.Retry.Closing = max(c.Run.ShutdownGrace, time.Millisecond)
 		q.Log = log
 		if dir := c.Run.Spool; dir != "" && q.Spool.Directory == "" && s.Kind != "stdout" {
 			q.Spool.Directory = filepath.Join(dir, s.Name)
