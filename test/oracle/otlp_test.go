@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -37,6 +38,7 @@ func TestOTLP(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		read(t, b)
 		b = ids.ReplaceAllFunc(b, func(m []byte) []byte {
 			part := ids.FindSubmatch(m)
 			id, err := hex.DecodeString(string(part[2]))
@@ -84,6 +86,30 @@ func TestOTLP(t *testing.T) {
 		if last.Status.GetCode() != trace.Status_STATUS_CODE_ERROR || last.StartTimeUnixNano != 5 || last.EndTimeUnixNano != 7 {
 			t.Errorf("%v", last)
 		}
+	}
+}
+
+// read reads b as collectors do.
+func read(t *testing.T, b []byte) {
+	t.Helper()
+	q := ptraceotlp.NewExportRequest()
+	if err := q.UnmarshalJSON(b); err != nil {
+		t.Errorf("%v\n%s", err, b)
+		return
+	}
+	first := q.Traces().ResourceSpans().At(0)
+	if name, ok := first.Resource().Attributes().Get("service.name"); !ok || name.Str() != "unknown_service" {
+		t.Errorf("service %v", name)
+	}
+	s := first.ScopeSpans().At(0).Spans().At(0)
+	query, _ := s.Attributes().Get("url.query")
+	status, _ := s.Attributes().Get("http.response.status_code")
+	if s.TraceID().String() != "4bf92f3577b34da6a3ce929d0e0e4736" || s.ParentSpanID().String() != "00f067aa0ba902b7" || s.TraceState().AsRaw() != "k=v" ||
+		s.Name() != "GET" || s.StartTimestamp() != 1e18 || s.EndTimestamp() != 1e18+9 || query.Str() != "b" || status.Int() != 200 {
+		t.Errorf("%v %v", s.TraceID(), s.Attributes().AsRaw())
+	}
+	if q.Traces().SpanCount() != 5 {
+		t.Errorf("%d spans", q.Traces().SpanCount())
 	}
 }
 
