@@ -18,6 +18,37 @@ const cutCard = 7
 //
 // It looks for thirteen bytes in a row that such a number may consist of.
 func cards(s string, cut bool, found []span) []span {
+	if len(s) >= 256 || cardRun(s) {
+		found = cardRuns(s, found)
+	}
+	if cut {
+		found = cardAtEnd(s, found)
+	}
+	return found
+}
+
+// cardRun tells whether there may be such a number in a short text: it looks at
+// every thirteenth byte and then around it.
+func cardRun(s string) bool {
+	for i := shortestCard - 1; i < len(s); i += shortestCard {
+		if !cardByte(s[i]) {
+			continue
+		}
+		from, to := i, i+1
+		for from > 0 && cardByte(s[from-1]) {
+			from--
+		}
+		for to < len(s) && cardByte(s[to]) {
+			to++
+		}
+		if to-from >= shortestCard {
+			return true
+		}
+	}
+	return false
+}
+
+func cardRuns(s string, found []span) []span {
 	b := bytesOf(s)
 	var masks [blocksAtOnce]uint64
 	var rest [64]byte
@@ -51,9 +82,6 @@ func cards(s string, cut bool, found []span) []span {
 			}
 		}
 		at += cardStride * n
-	}
-	if cut {
-		found = cardAtEnd(s, found)
 	}
 	return found
 }

@@ -30,6 +30,7 @@ type detector struct {
 	card, email, jwt, bearer, key bool
 	matches                       []*regexp.Regexp
 	body, headers, query, target  bool // where it looks
+	cardOnly                      bool // it finds nothing else
 	with                          *with
 }
 
@@ -97,6 +98,9 @@ func (d *detector) plain(s string, cut bool, t *trace, under string) string {
 // url masks what is in s, also where it is percent-encoded. What is encoded
 // comes first: a part of it would otherwise be taken for the whole.
 func (d *detector) url(s string, cut bool, t *trace, under string) string {
+	if d.cardOnly && len(s) < 256 && !cut && !cardRun(s) && strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 && strings.IndexByte(s, '\\') < 0 {
+		return s // as most values are, without more ado
+	}
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return d.text(s, cut, t, under)
 	}
@@ -159,7 +163,7 @@ func (d *detector) json(s string, cut, esc bool, t *trace, under string) string 
 		for to < len(s) && number(s[to]) {
 			to++
 		}
-		out.quoted(s, from, to, `"`, text)
+		out.quoted(s, from, to, 0, text)
 		at = to
 	}
 	return out.end(s)

@@ -1,6 +1,9 @@
 package rule
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // indexer walks through JSON by an index of what gives it structure, 64 bytes
 // at a time, without looking at anything else. It serves paths whose last step
@@ -164,21 +167,17 @@ func (x *indexer) member(p int, states uint64) {
 		x.states = states & x.paths.deep // no step is met
 		return
 	}
-	from := e
-	for {
-		from--
-		for from >= 0 && s[from] != '"' {
-			from--
-		}
+	var w *with
+	if x.paths.plain && !x.esc {
+		x.states, w = x.paths.ends(states, s, e)
+	} else {
+		from := nameStart(s, e)
 		if from < 0 {
 			return
 		}
-		if backslashes(s, from)&1 == 0 {
-			break
-		}
+		x.states, w = x.paths.member(states, s[from:e])
 	}
-	var w *with
-	if x.states, w = x.paths.member(states, s[from+1:e]); w == nil {
+	if w == nil {
 		return
 	}
 	at := p + 1
@@ -193,5 +192,40 @@ func (x *indexer) member(p int, states uint64) {
 	if kind == "" || kind == kindString && (v == "" || w.done(v)) {
 		return
 	}
-	x.out.quoted(s, begin, end, `"`, w.hitJSON(x.trace, kind, v, 0))
+	x.out.quoted(s, begin, end, 0, w.hitJSON(x.trace, kind, v, 0))
+}
+
+// nameStart returns where the name begins that ends before the quotation mark
+// s[e], -1 if it does not.
+func nameStart(s string, e int) int {
+	for {
+		at := strings.LastIndexByte(s[:e], '"')
+		if at < 0 || backslashes(s, at)&1 == 0 {
+			if at >= 0 {
+				at++
+			}
+			return at
+		}
+		e = at
+	}
+}
+
+// ends is member for steps that are plain names, and a name without escapes that
+// ends before the quotation mark s[e].
+func (p *jsonPaths) ends(states uint64, s string, e int) (next uint64, w *with) {
+	next = states & p.deep
+	for rest := states; rest != 0; rest &= rest - 1 {
+		i := trailing(rest)
+		step := &p.steps[i]
+		from := e - len(step.name)
+		if from < 1 || s[from-1] != '"' || from > 1 && s[from-2] == '\\' || !same(s[from:e], step.name) {
+			continue
+		}
+		if step.with != nil {
+			w = step.with
+		} else {
+			next |= 1 << (i + 1)
+		}
+	}
+	return next, w
 }

@@ -181,8 +181,7 @@ func (j *jsonNames) value(out *splice, s string, at int, lv level, w *with, t *t
 	if kind == "" || kind == kindString && (v == "" || w.done(v)) {
 		return end
 	}
-	quote := `\\\\\\\\\\\\\\\\`[:lv] + `"`
-	out.quoted(s, from, end, quote, w.hitJSON(t, kind, v, lv))
+	out.quoted(s, from, end, lv, w.hitJSON(t, kind, v, lv))
 	return end
 }
 
@@ -220,7 +219,12 @@ func (w *with) hitJSON(t *trace, kind, v string, lv level) string {
 // is and its text, of a string without quotation marks. The kind is empty for null and for nothing at all.
 func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
 	switch c := s[at]; {
-	case quoteAt(s, at, lv):
+	case lv == 0 && c == '"' || lv > 0 && quoteAt(s, at, lv):
+		if i := strings.IndexByte(s[at+1:], '"') + at + 1; lv == 0 && i > at && s[i-1] != '\\' && i+1 < len(s) {
+			if n := s[i+1]; n == ',' || n == '}' || n == ']' { // as it mostly is
+				return at, i + 1, kindString, s[at+1 : i]
+			}
+		}
 		from = at
 		at += int(lv) + 1
 		end = at
@@ -257,6 +261,9 @@ scalar:
 		end--
 	}
 	v = s[at:end]
+	if v != "" && v[0] <= '9' {
+		return at, end, kindNumber, v
+	}
 	switch v {
 	case "", "null":
 		return at, end, "", ""

@@ -361,7 +361,7 @@ func (f *follower) one(states uint64, w *with) bool {
 		if kind == kindString && (v == "" || w.done(v)) || kind == "" {
 			return end > from
 		}
-		f.out.quoted(s, from, end, `"`, w.hitJSON(f.trace, kind, v, 0))
+		f.out.quoted(s, from, end, 0, w.hitJSON(f.trace, kind, v, 0))
 		return true
 	}
 	switch c {

@@ -110,7 +110,9 @@ func (k *masks) detectHead(m *message.Message, t *trace) {
 		if !d.headers {
 			continue
 		}
-		m.Reason = d.text(m.Reason, cut, t, "reason")
+		if len(m.Reason) >= shortestSecret {
+			m.Reason = d.text(m.Reason, cut, t, "reason")
+		}
 		for i := range m.Fields {
 			f := &m.Fields[i]
 			if len(f.Value) >= shortestSecret {

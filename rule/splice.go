@@ -19,12 +19,17 @@ func (p *splice) put(s string, from, to int, text string) {
 	p.last = to
 }
 
-// quoted replaces s[from:to] by text between quotation marks.
-func (p *splice) quoted(s string, from, to int, quote, text string) {
+// quoted replaces s[from:to] by text between quotation marks of a level.
+func (p *splice) quoted(s string, from, to int, lv level, text string) {
 	p.keep(s, from)
-	p.b.WriteString(quote)
-	p.b.WriteString(text)
-	p.b.WriteString(quote)
+	if lv == 0 && text == Redacted {
+		p.b.WriteString(`"` + Redacted + `"`)
+	} else {
+		quote := `\\\\\\\\\\\\\\\"`[deepest-lv:]
+		p.b.WriteString(quote)
+		p.b.WriteString(text)
+		p.b.WriteString(quote)
+	}
 	p.last = to
 }
 
