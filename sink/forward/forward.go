@@ -125,9 +125,10 @@ func (f *forward) Write(ctx context.Context, batch []*message.Chunk) error {
 	}
 	for i, c := range batch {
 		if err := f.send(ctx, l, c); err != nil {
-			if ctx.Err() == nil {
-				f.end(key, l, !errors.Is(err, errGap))
+			if ctx.Err() != nil {
+				return sink.Partial(i, ctx.Err()) // there is no other attempt
 			}
+			f.end(key, l, !errors.Is(err, errGap))
 			return sink.Partial(i, sink.Permanent(err))
 		}
 		if c.End {
