@@ -15,7 +15,7 @@ import (
 func LockFile(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return fmt.Errorf("%s: another program is writing it", f.Name())
+		return fmt.Errorf("%s: it is being written already, here or by another program", f.Name())
 	}
 	return nil // a file system without locks is no reason not to write
 }

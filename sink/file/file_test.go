@@ -139,7 +139,7 @@ func TestAtomic(t *testing.T) {
 		if _, err := os.Stat(c.Path); err == nil != (replace && i > 0) {
 			t.Errorf("run %d: the part is where the whole should be", i)
 		}
-		if _, err := file.Open(c, sinktest.Format{}); err == nil || !strings.Contains(err.Error(), "another program is writing it") {
+		if _, err := file.Open(c, sinktest.Format{}); err == nil || !strings.Contains(err.Error(), "it is being written already, here or by another program") {
 			t.Errorf("opened twice: %v", err)
 		}
 		if i > 0 { // the first run writes nothing, and leaves a file

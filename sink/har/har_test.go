@@ -84,7 +84,7 @@ func TestWholeAtAnyTime(t *testing.T) {
 		if got := read(t, c.Path); len(got) != len(want) {
 			t.Fatalf("run %d: %d entries", run, len(got))
 		}
-		if _, err := Open(c, words{}); err == nil || !strings.Contains(err.Error(), "another program is writing it") {
+		if _, err := Open(c, words{}); err == nil || !strings.Contains(err.Error(), "it is being written already, here or by another program") {
 			t.Errorf("opened twice: %v", err)
 		}
 		for i := range 20 {
