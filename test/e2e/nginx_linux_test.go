@@ -18,7 +18,8 @@ import (
 	"github.com/passiflow/passiflow/source/netnstest"
 )
 
-const nginxConfig = `daemon off; master_process off; worker_processes 1; error_log stderr warn; pid %[1]s/pid;
+// The only user there is in a namespace of one's own is root.
+const nginxConfig = `daemon off; user root; master_process off; worker_processes 1; error_log stderr warn; pid %[1]s/pid;
 events { worker_connections 256; }
 http {
 	access_log off; client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;

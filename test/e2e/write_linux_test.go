@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"encoding/binary"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/passiflow/passiflow/packet/packettest"
@@ -49,7 +51,13 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Skip("tcpdump is not installed")
 	}
-	out, err = exec.Command(tcpdump, "-nr", name, "vlan 7 and tcp").Output()
+	read := exec.Command(tcpdump, "-nr", name, "vlan 7 and tcp")
+	if !netnstest.Root() {
+		// As root it would become a user that this namespace has not.
+		read.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 1000, HostID: os.Getuid(), Size: 1}}}
+	}
+	out, err = read.Output()
 	if n := strings.Count(string(out), "\n"); err != nil || n != len(frames)/2 {
 		t.Errorf("tcpdump reads %d of %d packets: %v", n, len(frames)/2, err)
 	}
