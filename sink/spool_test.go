@@ -436,3 +436,38 @@ func spoolModel(t *testing.T, r *rand.Rand, seed int) {
 		last = v
 	}
 }
+
+// A record's age goes on while the program is not running.
+func TestSpoolAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := spoolConfig(t.TempDir())
+		c.Retry.Age = time.Hour
+		q := openInts(t, &script{answer: func([]int) error { return errDown }}, c)
+		q.Push(t.Context(), numbers(10))
+		time.Sleep(30 * time.Minute)
+		q.Push(t.Context(), []int{10, 11})
+		closeQueue(t, q)
+		time.Sleep(45 * time.Minute)
+		s := &script{answer: func([]int) error { return nil }}
+		st := closeQueue(t, openInts(t, s, c))
+		if st.Dropped[sink.Expired].Records != 10 || len(s.got) != 2 || s.got[0] != 10 {
+			t.Errorf("got %v, %+v", s.got, st)
+		}
+	})
+}
+
+// What goes to the disk costs no allocation for each record either.
+func TestSpoolAllocatesNothing(t *testing.T) {
+	c := spoolConfig(quickDir(t))
+	c.Bytes, c.Spool.Bytes, c.Policy = 1<<20, 1<<30, sink.Wait
+	q := openInts(t, &script{answer: func([]int) error { return errDown }}, c)
+	batch := numbers(64)
+	for range 1000 {
+		q.Push(t.Context(), batch)
+	}
+	n := testing.AllocsPerRun(2000, func() { q.Push(t.Context(), batch) })
+	closeQueue(t, q)
+	if n > 2 { // for 64 records: the lists grow again after each flush
+		t.Errorf("%v allocations a batch of 64", n)
+	}
+}
