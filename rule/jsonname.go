@@ -191,6 +191,9 @@ func skipSpace(s string, at int, lv level) int {
 		switch {
 		case s[at] <= ' ':
 			at++
+			if strings.HasPrefix(s[at:], "data:") && s[at-1] != ' ' { // a line of an event, which is part of its text
+				at += len("data:")
+			}
 		case lv > 0 && s[at] == '\\':
 			n := at
 			for n < len(s) && s[n] == '\\' {

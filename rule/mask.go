@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"encoding/json"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -48,6 +49,13 @@ func (k *masks) half(m *message.Message, t *trace) {
 	}
 	if k.query != nil {
 		k.query.urls(m, t)
+	}
+	if i := strings.IndexByte(m.Target, '?'); i >= 0 && strings.Contains(m.Target, "%22") {
+		t.at(part + ".target")
+		if q := k.inValues(m.Target[i:], t); q != m.Target[i:] {
+			m.Target = m.Target[:i] + q
+		}
+		t.at(part)
 	}
 	if k.secrets != nil {
 		k.secrets.mask(m, t)
@@ -223,19 +231,11 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 			return k.multipart(s, b, cut, depth, t)
 		}
 	}
-	start := strings.TrimLeft(s[:min(len(s), 64)], " \t\r\n\ufeff")
+	start := strings.TrimLeft(s, " \t\r\n\ufeff")
+	start = start[:min(len(start), longestParameter)]
 	isJSON := start != "" && (start[0] == '{' || start[0] == '[' || start[0] == '"') || prefix(s) > 0 || containsFold(kind, "json") && !looksForm(start)
 	esc := escapes(s)
-	if k.json != nil {
-		s = k.json.mask(s, esc, t)
-	}
-	if k.paths != nil {
-		if isJSON {
-			s = k.paths.mask(s, esc, t)
-		} else {
-			s = k.paths.last.mask(s, esc, t)
-		}
-	}
+	s = k.members(s, isJSON, esc, t)
 	if esc {
 		switch {
 		case k.json != nil:
@@ -247,13 +247,16 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	if k.xml != nil && !isJSON && strings.IndexByte(s, '<') >= 0 {
 		s = k.xml.mask(s, containsFold(kind, "html"), t)
 	}
-	form := !isJSON && (containsFold(kind, "urlencoded") || looksForm(start))
+	form := !isJSON && looksForm(start)
+	if containsFold(kind, "urlencoded") { // which clients also call JSON
+		form = !isJSON || !json.Valid(bytesOf(s))
+	}
 	if k.form != nil && form {
 		stop := byte('&')
 		if hasFold(kind, "text/plain") {
 			stop = '\n'
 		}
-		s = k.form.pairs(s, stop, t, "")
+		s = k.inValues(k.form.pairs(s, stop, t, ""), t)
 	}
 	if k.looks&inBody == 0 {
 		return s
@@ -261,15 +264,45 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	for _, d := range k.detect {
 		switch {
 		case !d.body:
-		case isJSON:
-			s = d.json(s, cut, esc, t, "")
 		case form:
 			s = d.url(s, cut, t, "")
+		case isJSON:
+			s = d.json(s, cut, esc, t, "")
 		default:
 			s = d.text(s, cut, t, "")
 		}
 	}
 	return s
+}
+
+// members masks members of JSON in a text.
+func (k *masks) members(s string, isJSON, esc bool, t *trace) string {
+	if k.json != nil {
+		s = k.json.mask(s, esc, t)
+	}
+	switch {
+	case k.paths == nil:
+	case isJSON:
+		s = k.paths.mask(s, esc, t)
+	default:
+		s = k.paths.last.mask(s, esc, t)
+	}
+	return s
+}
+
+// inValues masks members of JSON that is the value of a parameter, encoded.
+func (k *masks) inValues(s string, t *trace) string {
+	if k.json == nil && k.paths == nil || !strings.Contains(s, "%22") {
+		return s
+	}
+	return decoded(s, func(v string) string {
+		plain := percentDecode(v)
+		start := strings.TrimLeft(plain, " \t\r\n")
+		if start == "" || start[0] != '{' && start[0] != '[' {
+			return v
+		}
+		return k.members(plain, true, escapes(plain), t)
+	})
 }
 
 func (k *masks) multipart(s, boundary string, cut bool, depth int, t *trace) string {

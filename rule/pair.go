@@ -14,6 +14,58 @@ const longestParameter = 512
 // from what is before them; a value that is masked goes up to the next '&' or
 // to stop, since each of the other separators may also be part of a value.
 func (n *names) pairs(s string, stop byte, t *trace, under string) string {
+	return n.nested(s, stop, 0, t, under)
+}
+
+// nested is pairs, and looks also into values that are encoded pairs themselves,
+// such as a URL with a query of its own.
+func (n *names) nested(s string, stop byte, depth int, t *trace, under string) string {
+	if depth < deepestPart && encodedPair(s) {
+		s = decoded(s, func(v string) string {
+			if !encodedPair(v) {
+				return v
+			}
+			return n.nested(percentDecode(v), '&', depth+1, t, under)
+		})
+	}
+	return n.flat(s, stop, t, under)
+}
+
+// encodedPair tells whether there is an encoded '=' in s.
+func encodedPair(s string) bool {
+	for {
+		i := strings.Index(s, "%3")
+		if i < 0 || i+2 >= len(s) {
+			return false
+		}
+		if s[i+2]|0x20 == 'd' {
+			return true
+		}
+		s = s[i+2:]
+	}
+}
+
+// decoded hands each encoded part of s to mask, which returns it as it is, or
+// decoded and perhaps changed; only what was changed is put into s.
+func decoded(s string, mask func(part string) string) string {
+	var out splice
+	for at := 0; at < len(s); {
+		end := at
+		for end < len(s) && !parts(s[end]) {
+			end++
+		}
+		if v := s[at:end]; strings.IndexByte(v, '%') >= 0 {
+			if now := mask(v); now != v && now != percentDecode(v) {
+				out.put(s, at, end, percentEncode(now))
+			}
+		}
+		at = end + 1
+	}
+	return out.end(s)
+}
+
+// flat is pairs for those that stand in s as they are.
+func (n *names) flat(s string, stop byte, t *trace, under string) string {
 	var out splice
 	for i := 0; ; i++ {
 		k := strings.IndexByte(s[min(i, len(s)):], '=')
@@ -119,7 +171,7 @@ func (n *names) cookies(m *message.Message, t *trace) {
 func (n *names) cookie(s string, answer bool, t *trace) string {
 	var out splice
 	for at := 0; at < len(s); {
-		end := cookieEnd(s, at)
+		end := cookieEnd(s, at, answer)
 		eq := strings.IndexByte(s[at:end], '=')
 		if eq >= 0 {
 			name := strings.Trim(s[at:at+eq], " \t,\"$")
@@ -144,14 +196,42 @@ func (n *names) cookie(s string, answer bool, t *trace) string {
 	return out.end(s)
 }
 
-// cookieEnd returns where the pair ends that begins at s[at]. A ';' between
-// quotation marks is part of a value.
-func cookieEnd(s string, at int) int {
+// nextCookie returns where in a value of Set-Cookie the comma stands behind which
+// another cookie begins, as proxies join them; -1: nowhere. A date has no '='.
+func nextCookie(s string) int {
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[i:], ',')
+		if k < 0 {
+			return -1
+		}
+		i += k
+		rest := strings.TrimLeft(s[i+1:], " \t")
+		n := 0
+		for n < len(rest) && tokenByte(rest[n]) {
+			n++
+		}
+		if n > 0 && n < len(rest) && rest[n] == '=' {
+			return i
+		}
+	}
+}
+
+// cookieEnd returns where the pair ends that begins at s[at]; answer tells that
+// it is one of Set-Cookie. A ';' between quotation marks is part of a value.
+func cookieEnd(s string, at int, answer bool) int {
 	end := strings.IndexByte(s[at:], ';')
 	if end < 0 {
-		return len(s)
+		end = len(s) - at
 	}
 	end += at
+	if answer {
+		if k := nextCookie(s[at:end]); k >= 0 {
+			return at + k
+		}
+	}
+	if end == len(s) {
+		return end
+	}
 	if q := strings.Index(s[at:end], `="`); q >= 0 {
 		if strings.IndexByte(s[at+q+2:end], '"') < 0 {
 			if k := strings.IndexByte(s[end:], '"'); k >= 0 {

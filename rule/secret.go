@@ -93,7 +93,7 @@ func eachHalf(x *message.Exchange, t *trace, f func(*message.Message, *trace)) {
 func (s *Secrets) Mask(m *message.Message) { s.mask(m, nil) }
 
 func (s *Secrets) mask(m *message.Message, t *trace) {
-	if v := m.Target; v != "" && v[0] != '/' {
+	if v := m.Target; v != "" && (v[0] != '/' || strings.Contains(v, "://")) {
 		if m.Target = target(m.Op, v); m.Target != v {
 			s.urls.note(t, "target", Redacted)
 		}

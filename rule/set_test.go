@@ -194,7 +194,7 @@ func TestMaskBody(t *testing.T) {
 		{form, "--B\r\nContent-Disposition: form-data; NAME*=utf-8''pass%77ord\r\n\r\nse", "--B\r\nContent-Disposition: form-data; NAME*=utf-8''pass%77ord\r\n\r\n[REDACTED]", kind("multipart/form-data")},
 		{rooted, "--B\r\nContent-Type: application/json\r\n\r\n{\"user\":{\"password\":\"s\"}}\r\n--B--", "--B\r\nContent-Type: application/json\r\n\r\n{\"user\":{\"password\":\"[REDACTED]\"}}\r\n--B--", kind("multipart/mixed; boundary=\"B\"")},
 		{xml, `<a><soap:Password x="1">s<b>t</b></soap:Password></a>`, `<a><soap:Password x="1">[REDACTED]</soap:Password></a>`, kind("application/soap+xml")},
-		{xml, `<?xml version="1.0"?><!-- <password>x --><a key='s' b="2"><password/><password><![CDATA[s</password>]]></password></a>`, `<?xml version="1.0"?><!-- <password>x --><a key='[REDACTED]' b="2"><password/><password>[REDACTED]</password></a>`, kind("text/xml")},
+		{xml, `<?xml version="1.0"?><!-- <password>x --><a key='s' b="2"><password/><password><![CDATA[s</password>]]></password></a>`, `<?xml version="1.0"?><!-- <password>[REDACTED]--><a key='[REDACTED]' b="2"><password/><password>[REDACTED]</password></a>`, kind("text/xml")},
 		{xml, `<a><b><c>s</c></b><c>t</c></a>`, `<a><b><c>[REDACTED]</c></b><c>t</c></a>`, kind("text/xml")},
 		{xml, `<a><x><c>s</c></b><c>t</c></a>`, `<a><x><c>[REDACTED]</c></b><c>[REDACTED]</c></a>`, kind("text/xml")},
 		{xml, `<a><password>s<password>t</password>u</password></a>`, `<a><password>[REDACTED]</password></a>`, kind("text/xml")},

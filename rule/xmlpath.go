@@ -168,12 +168,12 @@ func (s *xmlStep) is(name string) bool {
 func (x *xmlPaths) mask(s string, blind bool, t *trace) string {
 	before := t.length()
 	w := xmlWalk{paths: x, s: s, blind: blind, trace: t}
-	if w.walk() || blind {
+	if w.walk(0, len(s)) || blind {
 		return w.out.end(s)
 	}
 	t.cut(before)
 	w = xmlWalk{paths: x, s: s, blind: true, trace: t}
-	w.walk()
+	w.walk(0, len(s))
 	return w.out.end(s)
 }
 
@@ -181,21 +181,35 @@ type xmlWalk struct {
 	paths *xmlPaths
 	s     string
 	blind bool
+	inner bool // what is walked through is text of a document, and not looked for text in turn
 	out   splice
 	trace *trace
 	stack []string
 }
 
-// walk returns false where elements do not fit into each other.
-func (x *xmlWalk) walk() bool {
-	s := x.s
-	for i := 0; ; {
+// walk goes through s[i:to] and returns false where elements do not fit into
+// each other.
+func (x *xmlWalk) walk(i, to int) bool {
+	s := x.s[:to]
+	for {
 		k := strings.IndexByte(s[i:], '<')
 		if k < 0 {
+			x.wrapped(i, to)
 			return true
 		}
+		x.wrapped(i, i+k)
 		i += k
+		if x.inner && strings.HasPrefix(s[i:], "<!") {
+			i += len("<!")
+			continue
+		}
 		if end := skipMarkup(s, i); end > i {
+			if !x.inner && strings.HasPrefix(s[i:], "<!") {
+				blind := x.blind
+				x.blind, x.inner = true, true
+				x.walk(i+len("<!"), max(i+len("<!"), end-len("]]>")))
+				x.blind, x.inner = blind, false
+			}
 			i = end
 			continue
 		}
@@ -232,6 +246,21 @@ func (x *xmlWalk) walk() bool {
 			x.stack = append(x.stack, tag)
 		}
 		i = end
+	}
+}
+
+// wrapped masks in XML that is the text s[from:to] of a document, as services
+// that pass on what others said write it.
+func (x *xmlWalk) wrapped(from, to int) {
+	v := x.s[from:to]
+	if x.inner || !strings.Contains(v, "&lt;") {
+		return
+	}
+	plain := xmlText(v)
+	in := xmlWalk{paths: x.paths, s: plain, blind: true, inner: true, trace: x.trace}
+	in.walk(0, len(plain))
+	if masked := in.out.end(plain); masked != plain {
+		x.out.put(x.s, from, to, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(masked))
 	}
 }
 
