@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -92,7 +93,7 @@ func everySink(t *testing.T, dir, rules string) string {
 		case kind.Name == "resurface":
 			entry(ok.URL+"/resurface", `, rules: "`+rules+`", logging_rules: "include debug\nskip_compression"`)
 		case kind.Name == "shadow": // sends what it sees as it was sent
-			entry(ok.URL, "")
+			entry(ok.URL, ", unsafe_methods: true, as_is: true, rate: 10000")
 		case name == "url" || name == "endpoint":
 			entry(ok.URL+"/"+kind.Name, "")
 			entry(down.URL+"/"+kind.Name, fmt.Sprintf(", spool: {directory: %q}", filepath.Join(dir, "spool", fmt.Sprint(i))))
@@ -259,6 +260,22 @@ func sinks(t *testing.T, dir string, args []string) {
 		t.Fatalf("sinks: exit code %d\n%s", code, words.String())
 	}
 	write(t, filepath.Join(dir, "sinks.err"), words.Bytes())
+	received := read(t, filepath.Join(dir, "received"))
+	for _, kind := range builtin.Sinks() {
+		if s := kind.New(); !s.Raw && len(s.Options) > 0 && s.Options[0].Name == "url" && !bytes.Contains(received, []byte(" /"+kind.Name)) && kind.Name != "shadow" || kind.Name == "shadow" && !bytes.Contains(received, []byte("PATCH /open")) {
+			t.Errorf("the sink %s sent nothing: what it sends was not searched\n%s", kind.Name, words.String())
+		}
+	}
+	spooled := int64(0)
+	_ = filepath.WalkDir(filepath.Join(dir, "spool"), func(path string, d fs.DirEntry, err error) error {
+		if fi, e := os.Stat(path); err == nil && e == nil && !d.IsDir() {
+			spooled += fi.Size()
+		}
+		return nil
+	})
+	if spooled < 10_000 {
+		t.Errorf("%d bytes in the spool: it was not searched\n%s", spooled, words.String())
+	}
 	for _, name := range []string{"received", "file", "file.gz", "file.zst", "lines", "har"} {
 		if fi, err := os.Stat(filepath.Join(dir, name)); err != nil || fi.Size() < 1000 {
 			t.Errorf("nothing came to %s: %v\n%s", name, err, words.String())
