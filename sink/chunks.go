@@ -285,7 +285,7 @@ func (q *Chunks) Close(ctx context.Context) error {
 			delete(q.streams, key)
 			q.hold(s.lane, &message.Chunk{Flow: key.flow, From: key.from, End: true, Shed: true}, Count{})
 		}
-		if q.armed {
+		if q.armed && !q.pace.bounded() {
 			q.timer.Reset(closingWait)
 		}
 	}

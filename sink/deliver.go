@@ -234,6 +234,9 @@ const closingWait = 250 * time.Millisecond
 
 func (q *Queue[T]) sleep(ctx context.Context, timer *time.Timer, d time.Duration) {
 	ending := q.ending
+	if q.pace.bounded() {
+		ending = nil // shorter waits would use up the attempts before the sink is back
+	}
 	select {
 	case <-ending:
 		d, ending = min(d, closingWait), nil

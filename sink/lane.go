@@ -117,7 +117,7 @@ func (q *Chunks) again(l *lane, err error) {
 		q.tell(Open, err)
 	}
 	d := q.pace.wait(RetryAfter(err))
-	if q.closed {
+	if q.closed && !q.pace.bounded() {
 		d = min(d, closingWait)
 	}
 	q.armed = true

@@ -53,6 +53,9 @@ func (p *pace) gaveUp() (others bool) {
 	return p.given < p.config.Failures
 }
 
+// bounded tells whether attempts can be used up.
+func (p *pace) bounded() bool { return len(p.config.Schedule) > 0 || p.config.Attempts > 0 }
+
 // open tells whether the circuit is open.
 func (p *pace) open() bool { return p.failures >= p.config.Failures }
 

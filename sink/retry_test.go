@@ -314,3 +314,33 @@ func TestRetryClosing(t *testing.T) {
 		}
 	})
 }
+
+// A file has been read long before its records are delivered: that the queue is
+// closing takes nothing off the time that counted attempts give a sink.
+func TestRetryCountedClosing(t *testing.T) {
+	for name, change := range map[string]func(*sink.RetryConfig){
+		"schedule": func(c *sink.RetryConfig) {
+			c.Schedule = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+		},
+		"attempts": func(c *sink.RetryConfig) { c.Min, c.Max, c.Attempts = 2*time.Second, 4*time.Second, 4 },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			s := &script{began: began}
+			s.answer = func([]int) error {
+				if time.Since(began) < 5*time.Second {
+					return errDown
+				}
+				return nil
+			}
+			c := retryConfig()
+			change(&c.Retry)
+			q := sink.NewQueue[int](s, c, ten, nil)
+			q.Push(t.Context(), numbers(10))
+			if err := q.Close(t.Context()); err != nil || len(s.got) != 10 {
+				t.Errorf("%s: %v, %d delivered of %v", name, err, len(s.got), s.asked)
+			}
+			adds(t, q.Stats())
+		})
+	}
+}
