@@ -44,6 +44,14 @@ func (r *reader) word() uint64 {
 }
 
 func (r *reader) number() uint64 {
+	if s := r.rest; len(s) > 0 && s[0] < 0x80 { // nearly all are short
+		r.rest = s[1:]
+		return uint64(s[0])
+	}
+	return r.longNumber()
+}
+
+func (r *reader) longNumber() uint64 {
 	var n uint64
 	for shift := 0; shift < 70; shift += 7 {
 		b := r.byte()

@@ -179,6 +179,7 @@ func (q *Queue[T]) flush() error {
 	for done < len(values) && err == nil {
 		var n int
 		n, err = q.flushChunk(values[done:], entries[done:], max(whole-done, 0))
+		clear(values[done : done+n]) // there is room for others now
 		done += n
 	}
 	done = max(done, whole)
