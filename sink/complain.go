@@ -33,7 +33,9 @@ func (q *Queue[T]) complains(why Reason) (records int64, ok bool) {
 	if !c.at.IsZero() && now.Sub(c.at) < complaintPause {
 		return 0, false
 	}
-	records = q.stats.Dropped[why].Records - c.records
+	if records = q.stats.Dropped[why].Records - c.records; records == 0 {
+		return 0, false
+	}
 	c.at, c.records = now, q.stats.Dropped[why].Records
 	return records, true
 }

@@ -84,6 +84,9 @@ func openOutputs(c *config.Config, e *passiflow.Config, p *process, log *slog.Lo
 }
 
 func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink.QueueConfig, lines builtin.FormatOptions, name string, live bool) error {
+	if err := apart(c); err != nil {
+		return &exit{exitUsage, err}
+	}
 	if file := c.Output.Write; file != "" {
 		w, err := create(file, p)
 		if err != nil {
@@ -145,6 +148,26 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		e.Outputs[len(e.Outputs)-1].Rules = rules
 	}
 	return o.openMetrics(c, e, q)
+}
+
+// apart refuses outputs to a file that the run reads, which they would destroy.
+func apart(c *config.Config) error {
+	reads := func(path string) bool {
+		to, err := os.Stat(path)
+		return err == nil && to.Mode().IsRegular() && slices.ContainsFunc(c.Capture.Files, func(file string) bool {
+			from, err := os.Stat(file)
+			return err == nil && os.SameFile(from, to)
+		})
+	}
+	if reads(c.Output.Write) {
+		return fmt.Errorf("write packets: %s is what is read: name another file", c.Output.Write)
+	}
+	for _, s := range c.Sinks {
+		if path, ok := s.Setup.Options[0].To.(*string); ok && reads(*path) {
+			return fmt.Errorf("sink %s: %s is what is read: name another file", s.Name, *path)
+		}
+	}
+	return nil
 }
 
 // openFailure tells whether it was the system that refused to open a sink, or

@@ -51,6 +51,9 @@ func Open(c Config, f format.Format) (sink.Sink, error) {
 	if c.Path == "" {
 		return nil, errors.New("open archive: no path given: name a file")
 	}
+	if c.Path == "-" {
+		return nil, errors.New("open archive: -: an archive is mended in place: name a file")
+	}
 	if c.Bytes < 1 {
 		return nil, fmt.Errorf("open archive: bytes %d: must be at least 1", c.Bytes)
 	}

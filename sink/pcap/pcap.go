@@ -37,6 +37,9 @@ func Open(c Config, f format.Frames) (sink.FrameSink, error) {
 	if c.Path == "" {
 		return nil, errors.New("open packet file: no path given: name a file")
 	}
+	if c.Path == "-" {
+		return nil, errors.New("open packet file: -: not to standard output: name a file, or use --write -")
+	}
 	if c.RotateBytes < 0 || c.Keep < 0 {
 		return nil, errors.New("open packet file: rotate_bytes and keep must not be below 0")
 	}
@@ -66,8 +69,12 @@ func (w *writer) name(n int) string {
 }
 
 func (w *writer) open() error {
-	f, err := os.OpenFile(w.name(w.number+1), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, w.config.Mode)
+	f, err := os.OpenFile(w.name(w.number+1), os.O_WRONLY|os.O_CREATE, w.config.Mode)
 	if err != nil {
+		return fmt.Errorf("open packet file: %w", err)
+	}
+	if err := empty(f); err != nil {
+		f.Close()
 		return fmt.Errorf("open packet file: %w", err)
 	}
 	w.number++
@@ -79,6 +86,18 @@ func (w *writer) open() error {
 		}
 	}
 	return nil
+}
+
+// empty takes away what f holds, unless somebody is writing it.
+func empty(f *os.File) error {
+	if err := sink.LockFile(f); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return f.Truncate(0)
 }
 
 // Write implements sink.FrameSink.
