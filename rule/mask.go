@@ -72,7 +72,9 @@ func (k *masks) half(m *message.Message, t *trace) {
 	}
 }
 
-func (k *masks) wantsBody() bool { return k.named() || k.body != nil || k.looks&inBody != 0 }
+func (k *masks) wantsBody() bool {
+	return k.named() || k.query != nil || k.body != nil || k.looks&inBody != 0
+}
 
 // named tells whether something in bodies is masked by its name.
 func (k *masks) named() bool {
@@ -257,6 +259,9 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 			stop = '\n'
 		}
 		s = k.inValues(k.form.pairs(s, stop, t, ""), t)
+	}
+	if k.query != nil && !form {
+		s = k.query.links(s, esc, t)
 	}
 	if k.looks&inBody == 0 {
 		return s

@@ -107,6 +107,65 @@ func parts(c byte) bool {
 	return false
 }
 
+// links masks parameters of URLs that stand in a text. In one of JSON, what they
+// consist of may be written with escapes.
+func (n *names) links(s string, esc bool, t *trace) string {
+	if esc && (strings.Contains(s, `\u003d`) || strings.Contains(s, `\u003D`)) {
+		var out splice
+		for at := 0; at < len(s); {
+			from := nextQuote(s, at, 0)
+			if from < 0 {
+				break
+			}
+			end := nextQuote(s, from+1, 0)
+			if end < 0 {
+				end = len(s)
+			}
+			if v := s[from+1 : end]; escapes(v) {
+				plain := unescapeOnce(v)
+				if masked := n.link(plain, t); masked != plain {
+					out.put(s, from+1, end, escape(masked))
+				}
+			}
+			at = end + 1
+		}
+		s = out.end(s)
+	}
+	return n.link(s, t)
+}
+
+func (n *names) link(s string, t *trace) string {
+	var out splice
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[i:], '=')
+		if k < 0 {
+			return out.end(s)
+		}
+		i += k
+		from := i
+		for from > out.last && i-from < longestParameter && !parts(s[from-1]) {
+			from--
+		}
+		if a := strings.LastIndex(s[from:i], `\u0026`); a >= 0 {
+			from += a + len(`\u0026`)
+		} else if from == 0 || s[from-1] != '?' && s[from-1] != '&' && s[from-1] != '#' && !strings.HasSuffix(s[:from], "&amp;") {
+			continue // an attribute, a statement
+		}
+		w := n.parameter(s[from:i])
+		if w == nil {
+			continue
+		}
+		end := i + 1
+		for end < len(s) && s[end] > ' ' && s[end] != '&' && s[end] != '"' && s[end] != '\'' && s[end] != '<' && s[end] != '>' && s[end] != '\\' {
+			end++
+		}
+		if v := s[i+1 : end]; v != "" && !w.done(v) {
+			out.put(s, i+1, end, w.hit(t, "", kindString, percentDecode(v)))
+			i = end - 1
+		}
+	}
+}
+
 // urls masks the parameters in the target of a request and in the fields that
 // hold URLs.
 func (n *names) urls(m *message.Message, t *trace) {

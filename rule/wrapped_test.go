@@ -10,13 +10,17 @@ func TestWrapped(t *testing.T) {
 `)
 	for _, k := range []struct{ place, kind, text, want string }{
 		{"form that begins as JSON does", "application/x-www-form-urlencoded", "[a]=1&s=SECRET", "[a]=1&s=[REDACTED]"},
-		{"JSON that is called a form", "application/x-www-form-urlencoded", `{"a":"x&s=1","s":"SECRET","n":1}`, `{"a":"x&s=1","s":"[REDACTED]","n":1}`},
+		{"JSON that is called a form", "application/x-www-form-urlencoded", `{"a":"x s=1","s":"SECRET","n":1}`, `{"a":"x s=1","s":"[REDACTED]","n":1}`},
 		{"form behind lines", "", "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\na=1&s=SECRET",
 			"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\na=1&s=[REDACTED]"},
 		{"form with a long name", "", "a23456789a123456789a123456789a123456789a123456789a123456789a123456789=1&s=SECRET",
 			"a23456789a123456789a123456789a123456789a123456789a123456789a123456789=1&s=[REDACTED]"},
 		{"JSON in a form", "application/x-www-form-urlencoded", "x=1&payload=%7B%22u%22%3A%7B%22p%22%3A%22SECRET%22%7D%7D&y=%22z%22", "x=1&payload={%22u%22:{%22p%22:%22[REDACTED]%22}}&y=%22z%22"},
 		{"URL in a form", "application/x-www-form-urlencoded", "to=https%3A%2F%2Fh%2F%3Fs%3DSECRET%26b%3D2&a=1", "to=https://h/%3Fs%3D[REDACTED]%26b%3D2&a=1"},
+		{"URL in JSON", "application/json", `{"next":"https://h/?a=1&s=SECRET&b=2","s=1":"s=2"}`, `{"next":"https://h/?a=1&s=[REDACTED]&b=2","s=1":"s=2"}`},
+		{"URL in JSON as Go writes it", "application/json", `["/?a=1\u0026s=SECRET\u0026b=2"]`, `["/?a=1\u0026s=[REDACTED]\u0026b=2"]`},
+		{"URL in JSON as Java writes it", "application/json", `["/?s\u003dSECRET\u0026b\u003d2","\u003d"]`, `["/?s=[REDACTED]&b=2","\u003d"]`},
+		{"URL in HTML", "text/html", `<a s=1 href="/?a=1&amp;s=SECRET">s=1</a><a href='#s=SECRET'>`, `<a s=1 href="/?a=1&amp;s=[REDACTED]">s=1</a><a href='#s=[REDACTED]'>`},
 		{"event of several lines", "text/event-stream", "data: {\"s\":\ndata: \"SECRET\"}\n\n", "data: {\"s\":\ndata: \"[REDACTED]\"}\n\n"},
 		{"XML in CDATA", "text/xml", "<a><![CDATA[<x><s>SECRET</s></x>]]></a>", "<a><![CDATA[<x><s>[REDACTED]</s></x>]]></a>"},
 		{"broken XML in CDATA", "text/xml", "<a><![CDATA[<s>SECRET]]></a>", "<a><![CDATA[<s>[REDACTED]]]></a>"},
