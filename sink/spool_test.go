@@ -36,7 +36,7 @@ func (intCodec) Decode(b []byte) (int, error) {
 		return 0, errNotInt
 	}
 	v := int(binary.LittleEndian.Uint64(b[1:]))
-	if v < 0 || v > 1<<40 || len(b) != 9+v*7919%200 {
+	if v < 0 || len(b) != 9+v*7919%200 {
 		return 0, errNotInt
 	}
 	for i, c := range b[9:] {
