@@ -15,7 +15,7 @@ func newHAR() *SinkSetup {
 		Options: []Option{
 			{Name: "path", Usage: "file that entries are added to", To: &c.Path},
 			{Name: "replace", Usage: "make an existing file empty first", To: &c.Replace},
-			{Name: "bytes", Usage: "size at which another archive is begun, with a number in its name", To: (*Bytes)(&c.Bytes)},
+			{Name: "rotate_bytes", Usage: "size at which another archive is begun, with a number in its name", To: (*Bytes)(&c.RotateBytes)},
 		},
 		Units: []string{"exchange"},
 		Queue: func(q *sink.QueueConfig) { q.Linger = 100 * time.Millisecond },

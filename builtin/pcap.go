@@ -8,9 +8,9 @@ func newPcap() *SinkSetup {
 	c := pcap.DefaultConfig()
 	return &SinkSetup{
 		Options: []Option{
-			{Name: "path", Usage: "pcapng file for the packets; an existing one is replaced", To: &c.Path},
+			{Name: "path", Usage: "pcapng file for the packets, which is emptied first", To: &c.Path},
 			{Name: "rotate_bytes", Usage: "size at which another file begins, NAME-2.EXT and so on; 0: never", To: (*Bytes)(&c.RotateBytes)},
-			{Name: "keep", Usage: "files that stay when others begin; 0: all", To: &c.Keep},
+			{Name: "keep_files", Usage: "files to keep; 0: all", To: &c.KeepFiles},
 		},
 		Raw: true,
 		Open: func(o SinkOptions) (Opened, error) {

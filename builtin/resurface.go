@@ -3,6 +3,7 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 func newResurface() *SinkSetup {
 	c, f := resurface.DefaultConfig(), pairs.DefaultConfig()
 	limit, bundle := Bytes(f.BodyLimit), Bytes(c.Bundle)
+	p := &poster{config: &c.Post}
 	open := func(o SinkOptions) (Opened, error) {
 		if o.Unit != "" && o.Unit != "exchange" {
 			return Opened{}, fmt.Errorf("unit %s: a Resurface message is a request with its answer: use unit exchange", o.Unit)
@@ -30,7 +32,10 @@ func newResurface() *SinkSetup {
 			f.Host = name
 		}
 		f.BodyLimit, c.Bundle = int(limit), int(bundle)
-		c.Log, c.Post.Production, c.Post.Agent, c.Post.Dial = o.Log, o.Production, "passiflow/"+o.Version, o.Dial
+		if err := p.set(o); err != nil {
+			return Opened{}, err
+		}
+		c.Log = o.Log
 		format, err := pairs.New(f)
 		if err != nil {
 			return Opened{}, err
@@ -41,18 +46,16 @@ func newResurface() *SinkSetup {
 		r, _ := format.(rule.Rule)
 		return Opened{Records: s, Rules: r}, err
 	}
+	all := p.options("capture URL; default: the variable USAGE_LOGGERS_URL")
+	all = slices.DeleteFunc(all, func(x Option) bool { return x.Name == "gzip" }) // the database does not read it
 	return &SinkSetup{
-		Options: []Option{
-			{Name: "url", Usage: "capture URL; default: the variable USAGE_LOGGERS_URL", To: &c.Post.URL},
+		Options: slices.Insert(all, 1, []Option{
 			{Name: "logging_rules", Usage: "rules in Resurface's language, one a line, or file:// and a path; default: the variable USAGE_LOGGERS_RULES, or else its set strict", To: &f.Rules},
 			{Name: "disabled", Usage: "send nothing", To: &c.Discard},
 			{Name: "client_header", Usage: "request header to put the client's address in; default: none", To: &f.ClientHeader},
 			{Name: "body_limit", Usage: "bytes to send of each body", To: &limit},
 			{Name: "bundle", Usage: "bytes of lines in one request, about", To: &bundle},
-			{Name: "timeout", Usage: "time for one request, answer included", To: &c.Post.Timeout},
-			{Name: "ca", Usage: "file with the certificates of authorities to trust in place of the system's", To: &c.Post.TLS.CA},
-			{Name: "insecure", Usage: "take any certificate: whoever is on the way can read and change what is sent", To: &c.Post.TLS.Insecure},
-		},
+		}...),
 		Units: []string{"exchange"},
 		// So long the programs collect whose place it takes.
 		Queue: func(q *sink.QueueConfig) { q.Linger, q.Batch = time.Second, 5<<20 },

@@ -29,10 +29,10 @@ type Config struct {
 	Path string
 	// Replace makes an existing file empty first. Default false.
 	Replace bool
-	// Bytes is how large an archive may grow before another is begun, which has
+	// RotateBytes is how large an archive may grow before another is begun, which has
 	// a number before the ending of its name: out.har, out-2.har. Default 64 MiB:
 	// browsers open no much larger ones.
-	Bytes int64
+	RotateBytes int64
 	// Mode of a file that is created, before the umask. Default 0600: records
 	// hold what people said.
 	Mode fs.FileMode
@@ -43,7 +43,7 @@ type Config struct {
 }
 
 // DefaultConfig returns the defaults.
-func DefaultConfig() Config { return Config{Bytes: 64 << 20, Mode: 0o600} }
+func DefaultConfig() Config { return Config{RotateBytes: 64 << 20, Mode: 0o600} }
 
 // Open opens the archive and returns a sink that adds what f makes of each
 // record: one JSON object without a line end, or nothing.
@@ -54,8 +54,8 @@ func Open(c Config, f format.Format) (sink.Sink, error) {
 	if c.Path == "-" {
 		return nil, errors.New("open archive: -: an archive is mended in place: name a file")
 	}
-	if c.Bytes < 1 {
-		return nil, fmt.Errorf("open archive: bytes %d: must be at least 1", c.Bytes)
+	if c.RotateBytes < 1 {
+		return nil, fmt.Errorf("open archive: rotate_bytes %d: must be at least 1", c.RotateBytes)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -136,7 +136,7 @@ func (a *archive) add(b []byte) error {
 			return err
 		}
 	}
-	if !a.empty && a.end+int64(len(b)) > a.config.Bytes {
+	if !a.empty && a.end+int64(len(b)) > a.config.RotateBytes {
 		if err := a.next(); err != nil {
 			return err
 		}

@@ -226,7 +226,7 @@ func TestTorn(t *testing.T) {
 
 func TestNext(t *testing.T) {
 	c := config(t)
-	c.Bytes = 3000
+	c.RotateBytes = 3000
 	os.WriteFile(filepath.Join(filepath.Dir(c.Path), "out-3.har"), []byte("not ours"), 0o600)
 	s := open(t, c)
 	for i := range 40 {
@@ -242,7 +242,7 @@ func TestNext(t *testing.T) {
 		if err != nil || k == 2 {
 			continue
 		}
-		if info.Size() > c.Bytes {
+		if info.Size() > c.RotateBytes {
 			t.Errorf("%s has %d bytes", path, info.Size())
 		}
 		for _, e := range read(t, path) {
@@ -265,7 +265,7 @@ func TestFaults(t *testing.T) {
 	os.WriteFile(headless, []byte(begins+`"1"`), 0o600)
 	for want, change := range map[string]func(*Config){
 		"no path given":              func(c *Config) { c.Path = "" },
-		"must be at least 1":         func(c *Config) { c.Bytes = 0 },
+		"must be at least 1":         func(c *Config) { c.RotateBytes = 0 },
 		"no archive of this program": func(c *Config) { c.Path = other },
 		"its head is not whole":      func(c *Config) { c.Path = headless },
 		"is no regular file":         func(c *Config) { c.Path = os.DevNull },

@@ -21,8 +21,8 @@ type Config struct {
 	// RotateBytes begins another file when one holds so many bytes; the second
 	// is called NAME-2.EXT, and so on. Default 0: never.
 	RotateBytes int64
-	// Keep is how many files stay; the oldest is removed. Default 0: all.
-	Keep int
+	// KeepFiles is how many files stay; the oldest is removed. Default 0: all.
+	KeepFiles int
 	// Mode of a file that is created, before the umask. Default 0600: packets
 	// hold what people said.
 	Mode fs.FileMode
@@ -40,8 +40,8 @@ func Open(c Config, f format.Frames) (sink.FrameSink, error) {
 	if c.Path == "-" {
 		return nil, errors.New("open packet file: -: not to standard output: name a file, or use --write -")
 	}
-	if c.RotateBytes < 0 || c.Keep < 0 {
-		return nil, errors.New("open packet file: rotate_bytes and keep must not be below 0")
+	if c.RotateBytes < 0 || c.KeepFiles < 0 {
+		return nil, errors.New("open packet file: rotate_bytes and keep_files must not be below 0")
 	}
 	w := &writer{config: c, format: f}
 	if err := w.open(); err != nil {
@@ -80,7 +80,7 @@ func (w *writer) open() error {
 	w.number++
 	w.file, w.size = f, 0
 	w.format.Restart()
-	if old := w.number - w.config.Keep; w.config.Keep > 0 && old > 0 {
+	if old := w.number - w.config.KeepFiles; w.config.KeepFiles > 0 && old > 0 {
 		if err := os.Remove(w.name(old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove the oldest packet file: %w", err)
 		}

@@ -33,7 +33,7 @@ func (*plain) ContentType() string { return "text/plain" }
 func TestRotation(t *testing.T) {
 	dir := t.TempDir()
 	c := pcap.DefaultConfig()
-	c.Path, c.RotateBytes, c.Keep = filepath.Join(dir, "x.pcapng"), 20, 2
+	c.Path, c.RotateBytes, c.KeepFiles = filepath.Join(dir, "x.pcapng"), 20, 2
 	s, err := pcap.Open(c, &plain{})
 	if err != nil {
 		t.Fatal(err)
