@@ -131,7 +131,7 @@ func percentEncode(s string) string {
 	b := make([]byte, 0, len(s)+16)
 	for i := range len(s) {
 		c := s[i]
-		if c <= ' ' || c == '%' || c == '+' || c == '&' || c == '#' || c == '?' || c == '=' || c == ';' || c == '"' || c == '<' || c == '>' || c >= 0x7f {
+		if c <= ' ' || c == '%' || c == '+' || c == '&' || c == '#' || c == '?' || c == '=' || c == ';' || c == '"' || c == '\\' || c == '<' || c == '>' || c >= 0x7f {
 			b = append(b, '%', hex[c>>4], hex[c&15])
 		} else {
 			b = append(b, c)

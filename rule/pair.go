@@ -131,7 +131,15 @@ func (n *names) links(s string, esc bool, t *trace) string {
 		}
 		s = out.end(s)
 	}
-	return n.link(s, t)
+	if s = n.link(s, t); !encodedPair(s) {
+		return s
+	}
+	return decoded(s, func(v string) string {
+		if !encodedPair(v) {
+			return v
+		}
+		return n.nested(percentDecode(v), '&', 1, t, "")
+	})
 }
 
 func (n *names) link(s string, t *trace) string {
