@@ -29,8 +29,8 @@ func (p *process) chooseProfile(args []string) (profile, error) {
 		return noProfile, errors.New("the environment asks for two programs: USAGE_LOGGERS_URL or --input-raw for the Resurface network sniffer, PORTS for TCP Sniffer; unset one, or use passiflow capture")
 	case resurface:
 		return resurfaceProfile, nil
-	case container:
-		return containerProfile, nil
+	case container, p.getenv("OUTPUT_URL") != "", p.getenv("OUTPUT_STDOUT") != "":
+		return containerProfile, nil // which says what is wrong where PORTS is missing
 	}
 	return noProfile, nil
 }
