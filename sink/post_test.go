@@ -120,7 +120,7 @@ func TestPostEarlyAnswer(t *testing.T) {
 		defer all.Done()
 		_ = http.NewResponseController(w).EnableFullDuplex()
 		w.Header().Set("Content-Length", "0")
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
 		time.Sleep(20 * time.Millisecond)
 		b, _ := io.ReadAll(r.Body)

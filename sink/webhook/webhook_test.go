@@ -231,9 +231,9 @@ func TestConcurrency(t *testing.T) {
 		tries[text]++
 		switch n := tries[text]; {
 		case strings.HasSuffix(text, "7") && n < 4:
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		case strings.HasSuffix(text, "3"):
-			w.WriteHeader(404)
+			w.WriteHeader(http.StatusNotFound)
 		default:
 			r.bodies = append(r.bodies, text)
 		}
