@@ -37,7 +37,7 @@ func compile(text string) (*condition, error) {
 		return nil, exprFault(err, text)
 	}
 	if u.fault != nil {
-		return nil, &Fault{Line: 1, Column: u.at.From + 1, Problem: u.fault.Error()}
+		return nil, faultAt(text, u.at.From, u.fault.Error())
 	}
 	u.every = u.count != u.fixed
 	return &condition{p, u}, nil
@@ -57,7 +57,23 @@ func exprFault(err error, text string) *Fault {
 	if !errors.As(err, &e) {
 		return &Fault{Line: 1, Column: 1, Problem: err.Error()}
 	}
-	return &Fault{Line: max(e.Line, 1), Column: e.Column + 1, Problem: e.Message + suggestField(e.Message)}
+	problem := e.Message
+	if i := strings.Index(problem, "has no field "); i >= 0 { // what has none is a type of ours
+		problem = problem[i:]
+	}
+	return &Fault{Line: max(e.Line, 1), Column: e.Column + 1, Problem: problem + suggestField(problem)}
+}
+
+// faultAt is a fault of the character of text whose index is at.
+func faultAt(text string, at int, problem string) *Fault {
+	f := &Fault{Line: 1, Column: 1, Problem: problem}
+	runes := []rune(text)
+	for _, r := range runes[:min(at, len(runes))] {
+		if f.Column++; r == '\n' {
+			f.Line, f.Column = f.Line+1, 1
+		}
+	}
+	return f
 }
 
 // suggestField names the field that was probably meant.
@@ -126,6 +142,9 @@ func (u *uses) mention(name string) {
 }
 
 func isHeaders(n ast.Node) bool {
+	if c, ok := n.(*ast.ChainNode); ok { // request?.headers
+		n = c.Node
+	}
 	m, ok := n.(*ast.MemberNode)
 	if !ok {
 		return false

@@ -13,7 +13,7 @@ import (
 
 func TestParseTellsEveryFaultWithItsPlace(t *testing.T) {
 	for text, want := range map[string][]string{
-		"- drop: request.metod == 'x'\n": {"1:17: type rule.asked has no field metod; did you mean method?"},
+		"- drop: request.metod == 'x'\n": {"1:17: has no field metod; did you mean method?"},
 		"rules:\n- drop: \"response.status\"\n- keep: |\n    response.status > 1 and\n    requst.method == ''\n": {
 			"2:10: expected bool, but got int", "5:5: unknown name requst; did you mean request?"},
 		"- mask: {header: [a]}\n  wiht: type\n":                               {"1:10: unknown key header; did you mean headers?", "2:3: unknown key wiht; did you mean with?"},

@@ -43,6 +43,7 @@ func TestConditions(t *testing.T) {
 		`request.target startsWith "/login"`:                         true,
 		`request.headers["Host"] == "shop.example"`:                  true,
 		`request.headers["absent"] == ""`:                            true,
+		`request?.headers["Host"] == "shop.example"`:                 true,
 		`"x-key" in request.headers`:                                 true,
 		`"X-Key" in request.headers and "absent" in request.headers`: false,
 		`response.headers["vary"] == "a, b"`:                         true,

@@ -32,7 +32,7 @@ func SQL(condition string, columns func(path string) (column string, ok bool)) (
 		return "", nil, exprFault(err, condition)
 	}
 	if u.fault != nil {
-		return "", nil, &Fault{Line: 1, Column: u.at.From + 1, Problem: u.fault.Error()}
+		return "", nil, faultAt(condition, u.at.From, u.fault.Error())
 	}
 	q := &query{text: condition, columns: columns}
 	q.condition(program.Node())
@@ -53,13 +53,7 @@ type query struct {
 
 func (q *query) fail(n ast.Node, format string, args ...any) {
 	if q.fault == nil {
-		q.fault = &Fault{Line: 1, Column: 1, Problem: fmt.Sprintf(format, args...)}
-		from := []rune(q.text)[:min(n.Location().From, len([]rune(q.text)))]
-		for _, r := range from {
-			if q.fault.Column++; r == '\n' {
-				q.fault.Line, q.fault.Column = q.fault.Line+1, 1
-			}
-		}
+		q.fault = faultAt(q.text, n.Location().From, fmt.Sprintf(format, args...))
 	}
 }
 

@@ -46,10 +46,11 @@ func TestSQL(t *testing.T) {
 		`len(request.target) > 3`:          "1:1: the function len cannot be translated",
 		`request.body == ""`:               "1:9: request.body is no column here",
 		`"x" in request.headers`:           "1:16: in can be translated with a list or a range of constants only",
-		"true and\nrequest.metod == 1":     "2:9: type rule.asked has no field metod; did you mean method?",
+		"true and\nrequest.metod == 1":     "2:9: has no field metod; did you mean method?",
 		`request.target startsWith source`: "1:27: only a constant text can stand behind startsWith",
 		`response.status + 1 == 2`:         "1:17: + cannot be translated",
 		`cidr(client.ip, source)`:          "1:17: a network must be a constant",
+		"true and\ncidr(source, \"x\")":    `2:14: "x" is no network; write 10.0.0.0/8`,
 		`cidr(source, "10.0.0.0/33")`:      `1:14: "10.0.0.0/33" is no network; write 10.0.0.0/8`,
 	} {
 		if _, _, err := rule.SQL(text, column); err == nil || err.Error() != want {
