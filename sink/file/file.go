@@ -37,8 +37,9 @@ type Config struct {
 	// it is whole: whoever finds Path never finds a part. Files that are
 	// compressed or closed by size or time are always written so. Default false.
 	Atomic bool
-	// RotateBytes closes a file before it holds more, in bytes on the disk.
-	// Default 0: at no size.
+	// RotateBytes closes a file before it holds more, in bytes on the disk; one
+	// that is compressed when it holds as much, as what the next records take is
+	// not known before. Default 0: at no size.
 	RotateBytes int64
 	// RotateEvery closes a file at the end of a period, counted from midnight
 	// UTC. Default 0: at no time.
