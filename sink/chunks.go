@@ -312,7 +312,7 @@ func (q *Chunks) Close(ctx context.Context) error {
 	defer q.mu.Unlock()
 	err := q.err
 	if left := q.stats.Dropped[Undelivered].Records + q.stats.Depth.Records; left > 0 {
-		err = errors.Join(err, fmt.Errorf("close: %d pieces of conversations not delivered in time: %w", left, ctx.Err()))
+		err = errors.Join(err, fmt.Errorf("close: %d pieces of conversations not delivered in time: %w", left, context.Cause(ctx)))
 	}
 	return err
 }

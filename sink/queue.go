@@ -244,7 +244,7 @@ func (q *Queue[T]) Close(ctx context.Context) error {
 	select {
 	case <-q.done:
 	case <-ctx.Done():
-		late = ctx.Err()
+		late = context.Cause(ctx)
 		q.cancel()
 		expires(q.done, patience)
 	}

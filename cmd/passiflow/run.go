@@ -16,6 +16,9 @@ import (
 // the program and then to the group the program is in.
 const together = 500 * time.Millisecond
 
+// errGrace is why the outputs are given up.
+var errGrace = errors.New("the time for it is over")
+
 // session is one run of capture.
 type session struct {
 	config  *config.Config
@@ -108,8 +111,8 @@ func (s *session) announce(filter string, live bool) {
 func (s *session) run(parent context.Context) error {
 	ctx, stop := context.WithCancel(parent)
 	defer stop()
-	drain, giveUp := context.WithCancel(context.WithoutCancel(parent))
-	defer giveUp()
+	drain, giveUp := context.WithCancelCause(context.WithoutCancel(parent))
+	defer giveUp(nil)
 	done := make(chan error, 1)
 	go func() { // ends when the sources and queues are closed, which drain bounds
 		err := s.flow.Run(ctx)
@@ -141,7 +144,7 @@ func (s *session) run(parent context.Context) error {
 			stop()
 		case <-grace:
 			// Who waits to push is let go, and what is held is counted as lost.
-			giveUp()
+			giveUp(errGrace)
 			late := s.out.close(drain)
 			select {
 			case err := <-done:
