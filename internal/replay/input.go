@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -135,6 +136,10 @@ func (r *Recording) readCapture(ctx context.Context, in io.Reader) error {
 		return err
 	}
 	if err := p.Run(ctx); err != nil {
+		// The capture is handed on as standard input, and has a name of its own.
+		if text, ok := strings.CutPrefix(err.Error(), "read standard input: "); ok && ctx.Err() == nil {
+			return errors.New(text)
+		}
 		return err
 	}
 	if to.err != nil {

@@ -445,7 +445,7 @@ func TestLimitsOfLoad(t *testing.T) {
 		t.Error(err)
 	}
 	for in, want := range map[string]string{
-		"": "is empty", "hello world, this is no capture": "", `{"schema":"other/1"}`: "schema", `{"schema":` + "\n": "line 1",
+		"": "is empty", "hello world, this is no capture": "read -: begins with 68 65 6c 6c: not a pcap or pcapng capture", `{"schema":"other/1"}`: "schema", `{"schema":` + "\n": "line 1",
 		`{"schema":"passiflow.exchange/1","id":"x"}`: "id", `{"schema":"passiflow.exchange/1","id":"0123456789abcdef00000000","request":{"body":"%","body_encoding":"base64"}}`: "body",
 		`{"schema":"passiflow.exchange/1","id":"0123456789abcdef00000000","request":{"headers":[]}}`: "headers",
 		`{"schema":"passiflow.flow/1","id":"0123456789abcdef"}`:                                      "no HTTP request",
