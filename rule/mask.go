@@ -263,6 +263,13 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	if k.query != nil && !form {
 		s = k.query.links(s, esc, t)
 	}
+	if k.secrets != nil {
+		if was := s; strings.Contains(s, "://") {
+			if s = urls(s); s != was {
+				k.secrets.urls.note(t, "", Redacted)
+			}
+		}
+	}
 	if k.looks&inBody == 0 {
 		return s
 	}

@@ -165,33 +165,43 @@ func token(r rune) bool {
 
 func target(op, t string) string {
 	if op == "CONNECT" && !strings.Contains(t, "://") {
-		return authority(t, 0)
+		return authority(t)
 	}
 	return urls(t)
 }
 
 // urls masks user and password in each URL in s.
 func urls(s string) string {
+	var out splice
 	for from := 0; ; {
 		at := strings.Index(s[from:], "://")
 		if at < 0 {
-			return s
+			return out.end(s)
 		}
 		from += at + len("://")
-		s = authority(s, from)
+		if end := userinfo(s, from); end >= 0 && s[from:end] != Redacted {
+			out.put(s, from, end, Redacted)
+		}
 	}
 }
 
-// authority masks the userinfo of the authority (RFC 3986 section 3.2) that
-// begins at from.
-func authority(s string, from int) string {
+// authority is urls for the authority of a URL alone.
+func authority(s string) string {
+	if end := userinfo(s, 0); end >= 0 {
+		return Redacted + s[end:]
+	}
+	return s
+}
+
+// userinfo returns where user and password end in the authority (RFC 3986
+// section 3.2) that begins at from; -1 if there are none.
+func userinfo(s string, from int) int {
 	end := len(s)
-	if n := strings.IndexAny(s[from:], "/?# \t,;<>\""); n >= 0 {
+	if n := strings.IndexAny(s[from:], "/?# \t\r\n,;<>\"'\\"); n >= 0 {
 		end = from + n
 	}
-	at := strings.LastIndexByte(s[from:end], '@')
-	if at < 0 {
-		return s
+	if n := strings.LastIndexByte(s[from:end], '@'); n >= 0 {
+		return from + n
 	}
-	return s[:from] + Redacted + s[from+at:]
+	return -1
 }

@@ -21,6 +21,8 @@ func TestWrapped(t *testing.T) {
 		{"URL in JSON as Go writes it", "application/json", `["/?a=1\u0026s=SECRET\u0026b=2"]`, `["/?a=1\u0026s=[REDACTED]\u0026b=2"]`},
 		{"URL in JSON as Java writes it", "application/json", `["/?s\u003dSECRET\u0026b\u003d2","\u003d"]`, `["/?s=[REDACTED]&b=2","\u003d"]`},
 		{"URL in a URL in JSON", "application/json", `["/?to=http%3A%2F%2Fh%2F%3Fa%3D%22%5C%26s%3DSECRET","a%3Db"]`, `["/?to=http://h/%3Fa%3D%22%5C%26s%3D[REDACTED]","a%3Db"]`},
+		{"user in URLs in JSON", "application/json", `{"a":"db://u:SECRET@h/x, http://h/@b","b":"://SECRET@"}`, `{"a":"db://[REDACTED]@h/x, http://h/@b","b":"://[REDACTED]@"}`},
+		{"lines with URLs", "text/plain", "see http://h\nmail joe at@h\nhttp://SECRET@h", "see http://h\nmail joe at@h\nhttp://[REDACTED]@h"},
 		{"URL in HTML", "text/html", `<a s=1 href="/?a=1&amp;s=SECRET">s=1</a><a href='#s=SECRET'>`, `<a s=1 href="/?a=1&amp;s=[REDACTED]">s=1</a><a href='#s=[REDACTED]'>`},
 		{"event of several lines", "text/event-stream", "data: {\"s\":\ndata: \"SECRET\"}\n\n", "data: {\"s\":\ndata: \"[REDACTED]\"}\n\n"},
 		{"XML in CDATA", "text/xml", "<a><![CDATA[<x><s>SECRET</s></x>]]></a>", "<a><![CDATA[<x><s>[REDACTED]</s></x>]]></a>"},
