@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/packet"
@@ -105,7 +106,7 @@ func (p *Passiflow) Run(ctx context.Context) error {
 	}
 	walk, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(walk, p.closeSources) // ends a Read that waits
+	stop := context.AfterFunc(walk, p.endReads)
 	defer stop()
 	// What the conversations held at the end must still find its way.
 	out := context.WithoutCancel(ctx)
@@ -135,6 +136,18 @@ func (p *Passiflow) Run(ctx context.Context) error {
 
 // reached tells whether there were as many packets as asked for.
 func (p *Passiflow) reached() bool { return p.cfg.Packets > 0 && p.packets.Load() >= p.cfg.Packets }
+
+// endReads ends each Read that waits: of a file at once, of a live source when
+// its worker has had its time to read on.
+func (p *Passiflow) endReads() {
+	for _, s := range p.cfg.Sources {
+		if isLive(s) && p.split == nil {
+			time.AfterFunc(2*drain, func() { s.Close() })
+		} else {
+			s.Close()
+		}
+	}
+}
 
 func (p *Passiflow) closeSources() {
 	for _, s := range p.cfg.Sources {

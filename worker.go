@@ -47,8 +47,10 @@ type worker struct {
 func (w *worker) run(walk, ctx context.Context) error {
 	batch := make([]packet.Packet, source.Batch)
 	o, shared := w.src.(*share)
-	for walk.Err() == nil {
+	var stopped time.Time
+	for empty := false; !w.over(walk, &stopped, empty); {
 		n, err := w.src.Read(batch)
+		empty = n == 0
 		if w.live && n > 0 {
 			w.newest, w.read = batch[n-1].Time, time.Now()
 		}
@@ -80,6 +82,24 @@ func (w *worker) run(walk, ctx context.Context) error {
 	}
 	w.close(ctx)
 	return nil
+}
+
+// drain bounds how long a live source is read on after the end was asked for.
+const drain = 250 * time.Millisecond
+
+// over tells whether reading has come to its end: at once for a file, and for a
+// live source when it has shown what came before the end was asked for.
+func (w *worker) over(walk context.Context, stopped *time.Time, empty bool) bool {
+	switch {
+	case walk.Err() == nil:
+		return false
+	case !w.live:
+		return true
+	case stopped.IsZero():
+		*stopped = time.Now()
+		return false
+	}
+	return empty || time.Since(*stopped) >= drain || w.newest.Time().After(*stopped)
 }
 
 // packet takes one packet as far as it is wanted. It returns false when it was

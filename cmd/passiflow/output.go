@@ -118,7 +118,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		}
 		rules, err := rulesOf(s, to.Rules, c, p)
 		if err != nil {
-			return err
+			return &exit{exitUsage, fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
 		q := s.Queue.Over(q)
 		q.Retry.Closing = max(c.Run.ShutdownGrace, time.Millisecond)

@@ -103,7 +103,13 @@ func start(t *testing.T, args ...string) *capture {
 // stop ends passiflow and returns its records, in the order of their time.
 func (c *capture) stop() []record {
 	c.t.Helper()
-	time.Sleep(400 * time.Millisecond) // what is in the ring
+	time.Sleep(400 * time.Millisecond) // what is under way
+	return c.end()
+}
+
+// end is stop at once.
+func (c *capture) end() []record {
+	c.t.Helper()
 	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
 		c.t.Fatal(err)
 	}
