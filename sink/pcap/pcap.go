@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,10 +54,17 @@ func Open(c Config, f format.Frames) (sink.FrameSink, error) {
 type writer struct {
 	config Config
 	format format.Frames
-	file   *os.File
+	file   file
 	size   int64
 	number int
-	head   []byte // kept
+	head   []byte // not yet written
+}
+
+// file is what a packet file is used for.
+type file interface {
+	io.WriteCloser
+	io.Seeker
+	Truncate(size int64) error
 }
 
 // name returns the name of the file with this number.
@@ -118,22 +126,33 @@ func (w *writer) Write(ctx context.Context, batch []*sink.Block) error {
 			}
 		}
 		if err := w.write(b.Data); err != nil {
-			return sink.Broken(err)
+			return sink.Partial(i, err)
 		}
 	}
 	return nil
 }
 
-// write writes data behind what has to stand before it.
+// write writes data behind what has to stand before it. What it could not write
+// whole, as on a full disk, it takes away again, so that it can be tried later.
 func (w *writer) write(data []byte) error {
-	w.head = w.format.Head(w.head[:0])
+	w.head = w.format.Head(w.head)
+	size := w.size
 	for _, b := range [][]byte{w.head, data} {
 		n, err := w.file.Write(b)
-		w.size += int64(n)
-		if err != nil {
-			return fmt.Errorf("write packets: %w", err)
+		size += int64(n)
+		if err == nil {
+			continue
 		}
+		err = fmt.Errorf("write packets: %w", err)
+		if size > w.size {
+			_, seek := w.file.Seek(w.size, io.SeekStart)
+			if cut := errors.Join(w.file.Truncate(w.size), seek); cut != nil {
+				return sink.Broken(errors.Join(err, cut)) // it ends in the middle of a block
+			}
+		}
+		return err
 	}
+	w.head, w.size = w.head[:0], size
 	return nil
 }
 
