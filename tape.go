@@ -3,7 +3,6 @@ package passiflow
 import (
 	"container/list"
 	"context"
-	"net/netip"
 
 	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
@@ -15,18 +14,12 @@ import (
 // worker. What had to go at its bound is never told in part.
 type tape struct {
 	to    Frames
-	reels map[ends]*reel
-	ended map[ends]*reel // until the batch is handed on
-	order *list.List     // of reels that hold packets, the oldest first
-	held  int            // bytes
+	reels map[uint64]*reel // by Flow.ID
+	ended []uint64         // those that go when the batch is handed on
+	order *list.List       // of reels that hold packets, the oldest first
+	held  int              // bytes
 	most  int
 	lost  *uint64 // packets of reels that had to go
-}
-
-// ends are the two ends of a conversation, whoever spoke.
-type ends struct {
-	low, high netip.AddrPort
-	tunnel    packet.Tunnel
 }
 
 // reel is the packets of one conversation.
@@ -42,25 +35,17 @@ type reel struct {
 const packetBytes = 256
 
 func newTape(to Frames, most int, lost *uint64) *tape {
-	return &tape{to: to, reels: map[ends]*reel{}, ended: map[ends]*reel{}, order: list.New(), most: most, lost: lost}
+	return &tape{to: to, reels: map[uint64]*reel{}, order: list.New(), most: most, lost: lost}
 }
 
-func endsOf(a, b netip.AddrPort, t packet.Tunnel) ends {
-	if a.Compare(b) > 0 {
-		a, b = b, a
-	}
-	return ends{a, b, t}
-}
-
-// packet takes p, which is borrowed.
-func (t *tape) packet(ctx context.Context, p *packet.Packet) {
-	k := endsOf(p.Src, p.Dst, p.Tunnel)
-	r := t.reels[k]
+// packet takes p of the conversation f, which is borrowed.
+func (t *tape) packet(ctx context.Context, f *flow.Flow, p *packet.Packet) {
+	r := t.reels[f.ID]
 	switch {
 	case r == nil:
 		r = &reel{}
 		r.at = t.order.PushBack(r)
-		t.reels[k] = r
+		t.reels[f.ID] = r
 	case r.wanted:
 		t.to.Packet(ctx, p)
 		return
@@ -85,11 +70,7 @@ func (t *tape) packet(ctx context.Context, p *packet.Packet) {
 // Push implements Pusher: the conversations of these records are wanted.
 func (t *tape) Push(ctx context.Context, batch []*message.Exchange) {
 	for _, x := range batch {
-		k := endsOf(x.Flow.Client, x.Flow.Server, x.Flow.Tunnel)
-		r := t.ended[k]
-		if r == nil {
-			r = t.reels[k]
-		}
+		r := t.reels[x.Flow.ID]
 		if r == nil || r.wanted || r.shed {
 			continue
 		}
@@ -103,23 +84,17 @@ func (t *tape) Push(ctx context.Context, batch []*message.Exchange) {
 
 // done takes the end of a conversation, whose last records may still come with
 // this batch of packets.
-func (t *tape) done(f *flow.Flow) {
-	k := endsOf(f.Client, f.Server, f.Tunnel)
-	if r := t.reels[k]; r != nil {
-		delete(t.reels, k)
-		if old := t.ended[k]; old != nil {
-			t.drop(old)
-		}
-		t.ended[k] = r
-	}
-}
+func (t *tape) done(f *flow.Flow) { t.ended = append(t.ended, f.ID) }
 
 // flush forgets the conversations that have ended.
 func (t *tape) flush() {
-	for k, r := range t.ended {
-		t.drop(r)
-		delete(t.ended, k)
+	for _, id := range t.ended {
+		if r := t.reels[id]; r != nil {
+			t.drop(r)
+			delete(t.reels, id)
+		}
 	}
+	t.ended = t.ended[:0]
 }
 
 // drop lets go of the packets of r.
@@ -130,6 +105,15 @@ func (t *tape) drop(r *reel) {
 	}
 	t.held -= r.bytes
 	r.packets, r.bytes = nil, 0
+}
+
+// tape keeps p, which the table had last, with its conversation.
+func (w *worker) tape(ctx context.Context, p *packet.Packet) {
+	if f := w.table.Last(); f != nil {
+		for _, t := range w.tapes {
+			t.packet(ctx, f, p)
+		}
+	}
 }
 
 // openTapes opens a tape for each output of UnitPacket, by its index.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/passiflow/passiflow"
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/packet/packettest"
 	"github.com/passiflow/passiflow/source"
 )
 
@@ -37,9 +39,9 @@ func (o of) Apply(x *message.Exchange) bool {
 	return x.Request != nil && strings.HasPrefix(x.Request.Target, string(o))
 }
 
-func tapeOf(t *testing.T, rules of, change func(*passiflow.Config)) (map[uint16]int, passiflow.Stats) {
+func tapeOf(t *testing.T, packets []byte, rules of, change func(*passiflow.Config)) (map[uint16]int, passiflow.Stats) {
 	t.Helper()
-	cfg, _ := config(open(t, capture(60, 5)))
+	cfg, _ := config(open(t, packets))
 	c := &ports{all: map[uint16]int{}, last: map[uint16]packet.Time{}}
 	cfg.Outputs = []passiflow.Output{{Unit: passiflow.UnitPacket, Packets: func(source.Source) passiflow.Frames { return c }, Rules: rules}}
 	change(&cfg)
@@ -56,12 +58,13 @@ func tapeOf(t *testing.T, rules of, change func(*passiflow.Config)) (map[uint16]
 // What a record decides about is all packets of its conversation, those before
 // and those after.
 func TestPacketsOfConversations(t *testing.T) {
-	all, _ := tapeOf(t, "/", func(*passiflow.Config) {})
+	packets := capture(60, 5)
+	all, _ := tapeOf(t, packets, "/", func(*passiflow.Config) {})
 	if len(all) != 60 {
 		t.Fatalf("%d conversations", len(all))
 	}
 	for _, target := range []of{"/8/0", "/8/4", "/10/2"} { // closed and left open
-		got, s := tapeOf(t, target, func(*passiflow.Config) {})
+		got, s := tapeOf(t, packets, target, func(*passiflow.Config) {})
 		for port, n := range got {
 			if n != all[port] || n < 13 || len(got) != 1 {
 				t.Errorf("%s: %d packets of %d, want %d of one conversation", target, n, port, all[port])
@@ -72,7 +75,7 @@ func TestPacketsOfConversations(t *testing.T) {
 		}
 	}
 	// At the bound whole conversations go, and each packet is counted.
-	got, s := tapeOf(t, "/", func(c *passiflow.Config) { c.TapeBytes = 12000 })
+	got, s := tapeOf(t, packets, "/", func(c *passiflow.Config) { c.TapeBytes = 12000 })
 	sum, want := 0, 0
 	for port, n := range got {
 		if n != all[port] {
@@ -85,5 +88,39 @@ func TestPacketsOfConversations(t *testing.T) {
 	}
 	if s.Walk.TapeLost == 0 || sum+int(s.Walk.TapeLost) != want || sum == 0 {
 		t.Errorf("%d told and %d lost of %d", sum, s.Walk.TapeLost, want)
+	}
+}
+
+// Packets that belong to no conversation take no room from those that do.
+func TestTapeKeepsConversations(t *testing.T) {
+	tape := packettest.NewTape()
+	c := tape.Open("10.0.0.1:40000", "10.1.0.1:80", nil)
+	c.Client("GET /a HTTP/1.1\r\n\r\n")
+	for i := range 1000 {
+		tape.Frame(packettest.Ether(packettest.IPv4("10.0.0.9", "10.1.0.1", packettest.UDP(uint16(1000+i), 53, packettest.Text("query")))))
+	}
+	c.Server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	got, s := tapeOf(t, tape.Bytes(), "/", func(c *passiflow.Config) { c.TapeBytes = 20000 })
+	if got[40000] < 5 || len(got) != 1 || s.Walk.TapeLost != 0 {
+		t.Errorf("%d packets of the conversation, %d conversations, %d lost", got[40000], len(got), s.Walk.TapeLost)
+	}
+}
+
+// A conversation between the same ends is another one, also where one batch
+// brings the end of the first with all of the second.
+func TestTapeKnowsReuse(t *testing.T) {
+	tape := packettest.NewTape()
+	for _, target := range []string{"/a", "/b"} {
+		c := tape.Open("10.0.0.1:40000", "10.1.0.1:80", nil)
+		c.Client("GET " + target + " HTTP/1.1\r\n\r\n")
+		c.Server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		c.Close()
+		tape.Wait(time.Hour)
+	}
+	all, _ := tapeOf(t, tape.Bytes(), "/", func(*passiflow.Config) {})
+	for _, target := range []of{"/a", "/b"} {
+		if got, _ := tapeOf(t, tape.Bytes(), target, func(*passiflow.Config) {}); 2*got[40000] != all[40000] || got[40000] == 0 {
+			t.Errorf("%s: %d packets of %d", target, got[40000], all[40000])
+		}
 	}
 }

@@ -141,13 +141,13 @@ func (w *worker) walk(ctx context.Context, p *packet.Packet) {
 		w.count.Written++
 	}
 	if r == packet.OK && w.table != nil {
-		for _, t := range w.tapes {
-			t.packet(ctx, p)
-		}
 		if w.now > p.Time {
 			w.table.Pass(w.now)
 		}
 		w.table.Packet(p)
+		if len(w.tapes) > 0 {
+			w.tape(ctx, p)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ func (t *Table) datagram(p *packet.Packet) {
 	t.stats.NotTCPData += n
 	if !t.cfg.Datagrams || p.Proto != packet.UDP {
 		t.stats.NotTCP++
+		t.last = nil
 		return
 	}
 	c, from, _ := t.find(p)

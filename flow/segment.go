@@ -30,6 +30,7 @@ func (t *Table) Packet(p *packet.Packet) {
 	c, from, twin := t.find(p)
 	if c == nil && twin != nil && twin.copied(p) {
 		c, from = twin, twin.side(p)
+		t.last = c
 	}
 	if c != nil && t.gone(c, p.Time) {
 		c = nil

@@ -22,7 +22,7 @@ type Table struct {
 	done   func(*Summary)
 	slots  []slot
 	n      int
-	last   *conn // of the previous packet
+	last   *conn // of the previous packet; nil: it belongs to none
 	lists  [states]list
 	counts [states]int
 	timers []timer     // a heap
@@ -72,6 +72,15 @@ func NewTable(cfg Config, open func(*Flow) Stream, done func(*Summary)) *Table {
 // Stats returns the counts so far.
 func (t *Table) Stats() Stats { return t.stats }
 
+// Last returns the conversation of the packet given last, nil where that belongs
+// to none.
+func (t *Table) Last() *Flow {
+	if t.last == nil {
+		return nil
+	}
+	return t.last.makeFlow()
+}
+
 // Flows returns how many conversations the table holds.
 func (t *Table) Flows() int { return t.n - t.counts[closed] - t.counts[vain] }
 
@@ -104,6 +113,7 @@ func (t *Table) find(p *packet.Packet) (c *conn, from Side, twin *conn) {
 	for i := p.Hash & mask; ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		if s.c == nil {
+			t.last = nil
 			return nil, 0, twin
 		}
 		if s.hash != p.Hash {

@@ -82,3 +82,31 @@ func TestTenants(t *testing.T) {
 		t.Errorf("%+v and %+v", a, b)
 	}
 }
+
+// TestLast holds that the packet given last is found in its conversation, and
+// only there.
+func TestLast(t *testing.T) {
+	c, s := Client, Server
+	sc := newScene(t)
+	is := func(want *Flow, what string) {
+		t.Helper()
+		if got := sc.table.Last(); got != want {
+			t.Errorf("%s: %+v, want %+v", what, got, want)
+		}
+	}
+	sc.send(twice([]seg{syn(c), synAck(s, 0), said(c, 0, "ask", 0)}, vni7)...)
+	first := sc.tape(0).flow
+	is(first, "a copy through a tunnel")
+	sc.send(seg{from: c, off: 1 << 24, ack: -1, flags: packet.RST, tunnel: vni8})
+	is(nil, "a RST to nothing")
+	sc.send(said(s, 0, "answer", 3))
+	is(first, "a packet of its own")
+	sc.table.Packet(&packet.Packet{Time: sc.now, Src: alice, Dst: bob, Proto: packet.UDP, Hash: 42})
+	is(nil, "another transport")
+	sc.send(fin(c, 3, 6), fin(s, 6, 4))
+	is(first, "its end")
+	sc.send(seg{from: c, ack: -1, flags: packet.SYN, after: 3600e9})
+	if again := sc.table.Last(); again == nil || again.ID == first.ID {
+		t.Errorf("a new one: %+v", again)
+	}
+}
