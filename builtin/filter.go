@@ -2,7 +2,9 @@ package builtin
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
+	"sync"
 
 	"golang.org/x/net/bpf"
 
@@ -12,8 +14,14 @@ import (
 
 // Filter is a filter expression, ready for the kernel and for frames in memory.
 type Filter struct {
+	// Log is told, once for each link type, where the expression means nothing
+	// and no frame passes; nil is silent.
+	Log *slog.Logger
+
 	expression *filter.Expression
 	programs   map[packet.Link]*filter.Program // nil: no frame of this link matches
+	faults     map[packet.Link]error           // why
+	told       sync.Map                        // link types that Log knows of
 }
 
 // ParseFilter compiles an expression for every link type. Its error is a
@@ -24,7 +32,7 @@ func ParseFilter(text string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{e, map[packet.Link]*filter.Program{}}
+	f := &Filter{expression: e, programs: map[packet.Link]*filter.Program{}, faults: map[packet.Link]error{}}
 	var first error
 	for _, l := range links() {
 		code, err := e.Compile(uint32(l), filter.Options{})
@@ -32,6 +40,7 @@ func ParseFilter(text string) (*Filter, error) {
 			if first == nil {
 				first = err
 			}
+			f.faults[l] = err
 			continue
 		}
 		if f.programs[l], err = filter.NewProgram(code); err != nil {
@@ -88,5 +97,25 @@ func (o *LiveOptions) program(live bool) func(packet.Link) ([]bpf.RawInstruction
 // Match tells whether p passes. It may be called by several goroutines.
 func (f *Filter) Match(p *packet.Packet) bool {
 	program := f.programs[p.Link]
-	return program != nil && program.Match(p.Data, p.Length, p.TagType, p.Tag)
+	if program == nil {
+		f.tell(p.Link)
+		return false
+	}
+	return program.Match(p.Data, p.Length, p.TagType, p.Tag)
+}
+
+// tell says that no frame of this link type passes: a capture file may hold
+// nothing else, and an empty result looks as if there was no such traffic.
+func (f *Filter) tell(l packet.Link) {
+	if f.Log == nil {
+		return
+	}
+	if _, told := f.told.LoadOrStore(l, nil); told {
+		return
+	}
+	why := "expressions are not compiled for this link type; leave the expression out, or choose by --ports"
+	if err := (*filter.Error)(nil); errors.As(f.faults[l], &err) {
+		why = err.Msg
+	}
+	f.Log.Warn("no packet of this link type passes the filter", "link", uint32(l), "why", why)
 }

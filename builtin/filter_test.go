@@ -1,6 +1,9 @@
 package builtin
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/passiflow/passiflow/packet"
@@ -46,5 +49,23 @@ func TestPortsOfTunnels(t *testing.T) {
 		if program.Match(f.Bytes, len(f.Bytes), 0, 0) {
 			t.Errorf("UDP port %d: let through", port+1000)
 		}
+	}
+}
+
+// A capture whose link type an expression means nothing on is not silently empty.
+func TestFilterTellsLinks(t *testing.T) {
+	f, err := ParseFilter("not vlan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	f.Log = slog.New(slog.NewTextHandler(&log, nil))
+	for _, l := range []packet.Link{packet.LinkEthernet, packet.LinkSLL, packet.LinkSLL, 105, packet.LinkSLL, 105} {
+		if p := (packet.Packet{Link: l, Data: make([]byte, 60), Length: 60}); f.Match(&p) != (l == packet.LinkEthernet) {
+			t.Errorf("link %d: the wrong verdict", l)
+		}
+	}
+	if got := strings.Count(log.String(), "\n"); got != 2 || !strings.Contains(log.String(), "link=113 why=\"") || !strings.Contains(log.String(), "link=105 why=\"expressions are not") {
+		t.Errorf("told %d times:\n%s", got, &log)
 	}
 }

@@ -34,14 +34,14 @@ type Opaque struct {
 
 // Error says the cause and what is known.
 func (o *Opaque) Error() string {
-	s := o.Protocol
-	switch o.Cause {
-	case Tunnelled:
-		s += ": tunnel"
-	case Upgraded:
-		s += ": upgraded"
-	default:
-		s += ": not spoken here"
+	s := o.Protocol + ": not spoken here"
+	switch {
+	case o.Cause == Tunnelled:
+		s = o.Protocol + ": tunnel"
+	case o.Cause == Upgraded:
+		s = o.Protocol + ": upgraded"
+	case o.Protocol == "": // the core's word: no decoder took it
+		s = "of no known protocol"
 	}
 	if o.Next != "" {
 		s += ", now " + o.Next

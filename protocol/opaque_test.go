@@ -15,6 +15,7 @@ func TestOpaqueSaysWhatFollows(t *testing.T) {
 		want string
 	}{
 		{Opaque{Protocol: "http", Sample: "aa"}, "http: not spoken here, begins aa"},
+		{Opaque{Next: "http2", Sample: "aa"}, "of no known protocol, now http2, begins aa"},
 		{Opaque{Protocol: "http", Cause: Tunnelled, Next: "tls", Server: "a.example"}, "http: tunnel, now tls for a.example"},
 		{Opaque{Protocol: "http", Cause: Upgraded, Next: "websocket"}, "http: upgraded, now websocket"},
 	} {

@@ -54,6 +54,7 @@ func runCapture(ctx context.Context, p *process, c *config.Config, warnings conf
 		e.Workers = 1 // each source has one already
 	}
 	if f != nil && !filtersItself(c) {
+		f.Log = log
 		e.Filter = f
 	}
 	out, err := openOutputs(c, &e, p, log, live && !c.Capture.Follow)
