@@ -25,7 +25,7 @@ func newHAR() *SinkSetup {
 			}
 			c.Log, c.Version = o.Log, o.Version
 			s, err := har.Open(c, entries.New(entries.DefaultConfig()))
-			return Opened{Records: s}, err
+			return Opened{Records: s, Place: absolute(c.Path)}, err
 		},
 	}
 }

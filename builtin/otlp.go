@@ -35,7 +35,7 @@ func newOTLP() *SinkSetup {
 			}
 			c.Log, c.Version, f.Client = o.Log, o.Version, kind == "client"
 			s, err := otlp.New(c, spans.New(f))
-			return Opened{Records: s}, err
+			return Opened{Records: s, Place: p.place()}, err
 		},
 	}
 }

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/passiflow/passiflow/sink"
@@ -48,6 +49,15 @@ func (p *poster) set(o SinkOptions) error {
 	return nil
 }
 
+// place returns scheme and host of the address.
+func (p *poster) place() string {
+	u, err := url.Parse(p.config.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 func newWebhook() *SinkSetup {
 	c := webhook.DefaultConfig()
 	batch, body := string(c.Batch), "json"
@@ -68,7 +78,7 @@ func newWebhook() *SinkSetup {
 			}
 			c.Batch = webhook.Batch(batch)
 			s, err := webhook.New(c, o.format(body))
-			return Opened{Records: s}, err
+			return Opened{Records: s, Place: p.place()}, err
 		},
 	}
 }

@@ -44,7 +44,7 @@ func newResurface() *SinkSetup {
 		// The format is the rule as well, so that what it removes never comes
 		// into the queue or its spool.
 		r, _ := format.(rule.Rule)
-		return Opened{Records: s, Rules: r}, err
+		return Opened{Records: s, Rules: r, Place: p.place()}, err
 	}
 	all := p.options("capture URL; default: the variable USAGE_LOGGERS_URL")
 	all = slices.DeleteFunc(all, func(x Option) bool { return x.Name == "gzip" }) // the database does not read it

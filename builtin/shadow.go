@@ -64,9 +64,21 @@ func newShadow() *SinkSetup {
 			c.BodyLimit, c.Wait = int(min(limit, 1<<30)), !o.Live
 			c.Log, c.Dial, c.Allow, c.Production = o.Log, o.Dial, o.Ask, o.Production
 			s, err := shadow.Open(c)
-			return Opened{Records: s}, err
+			if err != nil {
+				return Opened{}, err
+			}
+			return Opened{Records: s, Place: targetOf(c.URL)}, nil
 		},
 	}
+}
+
+// targetOf returns scheme and host of a target.
+func targetOf(text string) string {
+	t, err := wire.ParseTarget(text)
+	if err != nil {
+		return ""
+	}
+	return t.String()
 }
 
 func (x *shadowTexts) parse(c *shadow.Config) error {

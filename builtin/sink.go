@@ -3,6 +3,7 @@ package builtin
 import (
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -65,6 +66,9 @@ type Opened struct {
 	// Rules stand in place of those of the run where no others are asked for.
 	// nil: those of the run
 	Rules rule.Rule
+	// Place is where it delivers to, as far as that may be told to anybody: of a
+	// URL scheme and host. "": nothing to tell
+	Place string
 }
 
 // SinkOptions are what a sink may use when it is opened.
@@ -140,9 +144,17 @@ func newFile() *SinkSetup {
 		Open: func(o SinkOptions) (Opened, error) {
 			c.Log = o.Log
 			s, err := file.Open(c, o.format(name))
-			return Opened{Records: s}, err
+			return Opened{Records: s, Place: absolute(c.Path)}, err
 		},
 	}
+}
+
+// absolute returns the whole path of a file.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 // Sink returns the kind with this name, and whether there is one.

@@ -76,6 +76,9 @@ type SpoolConfig struct {
 	// Directory of this queue alone. It is made with mode 0700 where it is
 	// missing. Default "": no spool.
 	Directory string
+	// Owner is the sink behind the queue. Records in the directory that are for
+	// another kind of sink are refused. Default: none, and nothing is refused.
+	Owner Owner
 	// Bytes bounds the files. When they are full, the oldest is dropped; with
 	// the policy Wait who pushes waits instead. Default 1 GiB, at least 64 KiB.
 	Bytes int64

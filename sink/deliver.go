@@ -190,6 +190,9 @@ const GaveUpText = "records dropped: the attempts allowed are used up"
 // may keep what is left.
 func (q *Queue[T]) again(ctx context.Context, timer *time.Timer, err error, stake int) (more bool) {
 	again := q.pace.failed()
+	q.mu.Lock()
+	q.trouble = err
+	q.mu.Unlock()
 	if q.pace.failures == q.config.Retry.Failures {
 		q.circuit(Open)
 		q.config.Log.Warn("the sink fails: it gets a small batch now and then until it takes one", "failures", q.pace.failures, "error", err)
@@ -344,6 +347,7 @@ func (q *Queue[T]) settle(n int, why Reason) {
 func (q *Queue[T]) settled(all Count, why Reason) {
 	if why == written {
 		q.stats.Written.add(all)
+		q.trouble = nil
 		q.stats.Writes++
 	} else {
 		q.stats.Dropped[why].add(all)

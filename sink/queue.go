@@ -36,6 +36,7 @@ type Queue[T any] struct {
 	keeper     *keeper[T] // nil: no spool
 	err        error
 	late       error // why Close ended early: the sink failed all the time
+	trouble    error // why the sink took nothing when it was last tried
 	complaints [Reasons]complaint
 	stats      Stats
 
@@ -207,6 +208,14 @@ func (q *Queue[T]) Err() error {
 	return q.err
 }
 
+// Trouble returns why the sink did not take what it was last given, nil where it
+// took it.
+func (q *Queue[T]) Trouble() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.trouble
+}
+
 // Stats returns a copy of the counts.
 func (q *Queue[T]) Stats() Stats {
 	q.mu.Lock()
@@ -299,9 +308,6 @@ func (q *Queue[T]) closeKeeper() (lost int64) {
 		}
 		*l = load[T]{}
 	default:
-	}
-	if n := q.stats.Spooled.Records; n > 0 {
-		q.config.Log.Info("records stay in the spool for the next run", "records", n, "directory", k.config.Directory)
 	}
 	return lost
 }

@@ -21,7 +21,7 @@ func lockSpool(name string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errLocked
+			return nil, ErrSpoolLocked
 		}
 		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
 	}

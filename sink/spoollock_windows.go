@@ -21,7 +21,7 @@ func lockSpool(name string) (*os.File, error) {
 	if err != nil {
 		_ = f.Close()
 		if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-			return nil, errLocked
+			return nil, ErrSpoolLocked
 		}
 		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
 	}

@@ -57,13 +57,12 @@ func (s *spool) open(log *slog.Logger, known func([]byte) error) error {
 			s.garbage = append(s.garbage, s.path(id))
 			continue
 		}
-		from := spoolHead
-		if id == settled.segment {
-			from = max(from, settled.end)
-		}
-		if err := s.recover(id, from, log, known); err != nil {
+		if err := s.recover(id, settled.from(id), log, known); err != nil {
 			return err
 		}
+	}
+	if err := s.own(log); err != nil {
+		return err
 	}
 	return s.clean()
 }
@@ -200,4 +199,5 @@ func (w *window) bytes(at, n int64) ([]byte, error) {
 	return w.buffer[at-w.begin : at-w.begin+n], nil
 }
 
-var errLocked = errors.New("another process uses it: give each its own directory")
+// ErrSpoolLocked says that a spool is another process's at the time.
+var ErrSpoolLocked = errors.New("another process uses it: give each its own directory")

@@ -61,7 +61,10 @@ func (s *spool) stopReading() {
 // The file "position" has two slots that are written in turn, so that a torn
 // write leaves the one before. A slot is a running number, the segment, the
 // offset in it up to which all is settled, and a CRC-32C of these.
-const slotBytes = 8 + 8 + 8 + 4
+const (
+	positionFile = "position"
+	slotBytes    = 8 + 8 + 8 + 4
+)
 
 // settleTo notes that all before p.end is settled.
 func (s *spool) settleTo(p spot) error {
@@ -83,25 +86,31 @@ func (s *spool) settleTo(p spot) error {
 // openPosition opens the file and returns what it says; the zero spot where it
 // says nothing.
 func (s *spool) openPosition() (spot, error) {
-	f, err := os.OpenFile(filepath.Join(s.config.Directory, "position"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(s.config.Directory, positionFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return spot{}, err
 	}
 	s.position = f
+	var p spot
+	p, s.turn, err = readPosition(f)
+	return p, err
+}
+
+// readPosition returns what the file says, and the running number of that.
+func readPosition(f io.ReaderAt) (p spot, turn uint64, err error) {
 	var all [2 * slotBytes]byte
 	n, err := f.ReadAt(all[:], 0)
 	if err != nil && err != io.EOF { //nolint:errorlint // ReadAt does not wrap it
-		return spot{}, err
+		return spot{}, 0, err
 	}
-	var p spot
 	for at := 0; at+slotBytes <= n; at += slotBytes {
 		b := all[at : at+slotBytes]
-		turn := binary.LittleEndian.Uint64(b)
-		if binary.LittleEndian.Uint32(b[24:]) != crc32.Checksum(b[:24], castagnoli) || turn <= s.turn {
+		number := binary.LittleEndian.Uint64(b)
+		if binary.LittleEndian.Uint32(b[24:]) != crc32.Checksum(b[:24], castagnoli) || number <= turn {
 			continue
 		}
-		s.turn = turn
+		turn = number
 		p = spot{segment: binary.LittleEndian.Uint64(b[8:]), end: int64(binary.LittleEndian.Uint64(b[16:]))}
 	}
-	return p, nil
+	return p, turn, nil
 }

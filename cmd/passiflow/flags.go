@@ -37,9 +37,18 @@ type settings struct {
 }
 
 func addSettings(c *cobra.Command) *settings {
+	s := addSome(c, func(string) bool { return true })
+	s.set.BoolVar(&s.json, "json", false, "short for --format json")
+	s.set.BoolVarP(&s.quiet, "quiet", "q", false, "short for --format none")
+	return s
+}
+
+// addSome adds --config and those flags that has tells of; file and environment
+// may say everything all the same.
+func addSome(c *cobra.Command, has func(flag string) bool) *settings {
 	s := &settings{config: config.DefaultConfig(), set: c.Flags()}
 	for _, k := range s.config.Settings() {
-		if k.Flag == "" {
+		if k.Flag == "" || !has(k.Flag) {
 			continue
 		}
 		g := &given{setting: k, first: k.Value.String()}
@@ -51,8 +60,6 @@ func addSettings(c *cobra.Command) *settings {
 		complete(c, k)
 	}
 	s.set.StringVar(&s.file, "config", "", "configuration file, - is standard input (PASSIFLOW_CONFIG)")
-	s.set.BoolVar(&s.json, "json", false, "short for --format json")
-	s.set.BoolVarP(&s.quiet, "quiet", "q", false, "short for --format none")
 	return s
 }
 
@@ -79,9 +86,11 @@ func (s *settings) load(p *process, expression []string) (*config.Loader, error)
 		l.Open(file, p.stdin)
 	}
 	l.Env(p.environ)
+	p.again = again{file: s.fileName(p)}
 	for _, g := range s.flags {
 		if len(g.texts) > 0 {
 			l.Flag(g.setting.Path, "--"+g.setting.Flag, g.texts...)
+			p.again.sinks = p.again.sinks || g.setting.Flag == "sink"
 		}
 	}
 	switch {

@@ -36,6 +36,7 @@ type process struct {
 	environ        []string
 	signals        <-chan os.Signal
 
+	again   again                           // what another command is told to have the same configuration
 	wrapLog func(slog.Handler) slog.Handler // between a JSON log and its writer; nil: nothing
 	ended   func(*passiflow.Stats)          // told at the end of a run; nil: nobody
 }

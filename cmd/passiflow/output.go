@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,9 +30,10 @@ type output struct {
 	name      string // in the ledger
 	label     string // in metrics: the sink's name, or words, which no sink's name is
 	queue     queue
-	records   bool // it takes records
-	essential bool // the run ends where it fails
-	inner     bool // it is no reason to go on for
+	records   bool   // it takes records
+	spool     string // directory of what it has not taken; "": none
+	essential bool   // the run ends where it fails
+	inner     bool   // it is no reason to go on for
 }
 
 // queue is what all queues have in common.
@@ -123,9 +123,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		q := s.Queue.Over(q)
 		q.Retry.Closing = max(c.Run.ShutdownGrace, time.Millisecond)
 		q.Log = log
-		if dir := c.Run.Spool; dir != "" && q.Spool.Directory == "" && s.Kind != "stdout" {
-			q.Spool.Directory = filepath.Join(dir, s.Name)
-		}
+		q.Spool.Directory, q.Spool.Owner = spoolOf(c, s), sink.Owner{Kind: s.Kind, Place: to.Place}
 		switch {
 		case to.Frames != nil:
 			f := sink.NewFrames(to.Frames, q)
@@ -140,7 +138,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			}
 			e.Outputs = append(e.Outputs, out)
 		default:
-			if err := o.records(e, &output{name: "records to " + s.Name, label: s.Name}, s.UnitIn(c.Output.Unit), to.Records, q); err != nil {
+			if err := o.records(e, &output{name: "records to " + s.Name, label: s.Name, spool: q.Spool.Directory}, s.UnitIn(c.Output.Unit), to.Records, q); err != nil {
 				_ = to.Records.Close(context.Background())
 				return &exit{openFailure(err), fmt.Errorf("sink %s: %w", s.Name, err)}
 			}

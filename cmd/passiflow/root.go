@@ -45,7 +45,7 @@ func newRoot(p *process) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w%s\nSee %s --help", err, suggestFlag(c.Flags(), err), c.CommandPath())
 	})
-	root.AddCommand(newCapture(p), newInterfaces(p), newCheck(p), newRules(p), newSinks(p), newReplay(p), newVersion(p))
+	root.AddCommand(newCapture(p), newDeliver(p), newInterfaces(p), newCheck(p), newRules(p), newSinks(p), newReplay(p), newVersion(p))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	return root

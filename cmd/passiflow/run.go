@@ -162,6 +162,7 @@ func (s *session) run(parent context.Context) error {
 func (s *session) end(w *watch, err error) error {
 	w.clear()
 	s.showLedger()
+	s.out.tellWaiting(s.config, s.process)
 	if s.process.ended != nil {
 		st := s.flow.Stats()
 		s.process.ended(&st)
@@ -179,14 +180,20 @@ func (s *session) showLedger() {
 		return
 	}
 	st := s.flow.Stats()
-	all := accounts(&st, s.out)
-	if s.config.Log.Format == "json" {
+	showAccounts(accounts(&st, s.out), s.process, &s.config.Log, s.log)
+}
+
+func showAccounts(all []account, p *process, c *config.Log, log *slog.Logger) {
+	if !log.Enabled(context.Background(), slog.LevelInfo) {
+		return
+	}
+	if c.Format == "json" {
 		var attrs []any
 		for i := range all {
 			attrs = append(attrs, all[i].attr())
 		}
-		s.log.Info("ledger", attrs...)
+		log.Info("ledger", attrs...)
 		return
 	}
-	_ = writeLedger(s.process.stderr, all) // nobody reads standard error: there is nowhere to tell it
+	_ = writeLedger(p.stderr, all) // nobody reads standard error: there is nowhere to tell it
 }
