@@ -18,6 +18,7 @@ import (
 	"github.com/passiflow/passiflow/sink/shadow/diff"
 )
 
+// A server that ends connections gets new ones, and no request is lost.
 func TestServerCloses(t *testing.T) {
 	tape := packettest.NewTape()
 	c := tape.Open("10.0.0.1:4000", "10.1.0.1:80", nil)
@@ -36,9 +37,9 @@ func TestServerCloses(t *testing.T) {
 	if r := run(t, options(t, tape.Bytes(), s.URL)); r.Same != 6 || r.Connections != 2 {
 		t.Errorf("%+v", r)
 	}
-	s = serve(t, closing, func(c *http.Server) { c.IdleTimeout = 20 * time.Millisecond }) // shorter than the pauses
+	s = serve(t, closing, func(c *http.Server) { c.IdleTimeout = 20 * time.Millisecond }) // far shorter than the pauses
 	o := options(t, tape.Bytes(), s.URL)
-	o.Speed = 1
+	o.Speed = 0.2
 	if r := run(t, o); r.Same != 6 || r.Connections < 4 {
 		t.Errorf("%+v", r)
 	}
@@ -112,7 +113,7 @@ func TestUnanswered(t *testing.T) {
 		echo(w, r)
 	})
 	o := options(t, tape.Bytes(), s.URL)
-	o.Timeout = 700 * time.Millisecond
+	o.Timeout = 3 * time.Second // for one of the four; the others are answered long before
 	r := run(t, o)
 	if d := cmp.Diff([]diff.Count{{What: "connection closed", Count: 1}, {What: "timeout", Count: 1}}, r.Unanswered); d != "" {
 		t.Error(d)
@@ -134,6 +135,7 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
+// An answer that came when nobody waited for it any more is still the answer.
 func TestLateAnswer(t *testing.T) {
 	tape := packettest.NewTape()
 	c := tape.Open("10.0.0.1:4000", "10.1.0.1:80", nil)
@@ -152,6 +154,7 @@ func TestLateAnswer(t *testing.T) {
 	}
 }
 
+// Rules choose, and what they change is sent so.
 func TestRules(t *testing.T) {
 	tape := packettest.NewTape()
 	c := tape.Open("10.0.0.1:4000", "10.1.0.1:80", nil)
@@ -172,6 +175,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// An answer that streams is told before its end; replayed, it is read for as
+// long, its head is compared, and nobody waits for the end.
 func TestStreaming(t *testing.T) {
 	tape := packettest.NewTape()
 	c := tape.Open("10.0.0.1:4000", "10.1.0.1:80", nil)

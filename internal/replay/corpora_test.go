@@ -104,7 +104,7 @@ func TestCorpora(t *testing.T) {
 		s := newTee(t)
 		o := options(t, nil, s.Addr().String())
 		o.File, o.Request.Unsafe, o.Request.AsIs, o.Timeout, o.Memory = path, true, true, 2*time.Second, 64<<20
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		r, err := replay.Load(ctx, &o)
 		if err != nil || r.Sendable == 0 {

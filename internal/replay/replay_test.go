@@ -305,10 +305,11 @@ func TestTiming(t *testing.T) {
 		tape.Wait(time.Duration(i) * 100 * time.Millisecond)
 		begin += 4*time.Millisecond + time.Duration(i)*100*time.Millisecond
 	}
-	// A busy machine may be late once; the plan itself is always the same.
+	// A busy machine may be late, again and again; the plan itself is always the
+	// same, and nothing is ever early.
 	for _, speed := range []float64{1, 4, 0.8, 0} {
 		var faults []string
-		for range 4 {
+		for range 20 {
 			if faults = timing(t, tape.Bytes(), want, speed); len(faults) == 0 {
 				break
 			}
@@ -319,8 +320,9 @@ func TestTiming(t *testing.T) {
 	}
 }
 
-// timing replays a capture and returns what came at another time than wanted.
+// timing replays a capture and returns what came later than wanted.
 func timing(t *testing.T, capture []byte, want []time.Duration, speed float64) (faults []string) {
+	t.Helper()
 	s := serve(t, echo)
 	o := options(t, capture, s.URL)
 	o.Speed = speed
@@ -334,17 +336,26 @@ func timing(t *testing.T, capture []byte, want []time.Duration, speed float64) (
 		}
 	}
 	for i, w := range want {
-		got := at[fmt.Sprintf("GET /%d ", i)].Sub(at["GET /0 "])
+		line := fmt.Sprintf("GET /%d ", i)
+		if at[line].IsZero() {
+			t.Fatalf("speed %g: request %d did not come", speed, i)
+		}
 		if speed == 0 {
 			w = 0
 		} else {
 			w = time.Duration(float64(w) / speed)
 		}
-		if d := got - w; d < -20*time.Millisecond || d > 100*time.Millisecond {
-			faults = append(faults, fmt.Sprintf("request %d after %v, want %v", i, got, w))
+		if d := at[line].Sub(began); d < w {
+			t.Errorf("speed %g: request %d after %v, want %v at least", speed, i, d, w)
+		}
+		if d := at[line].Sub(at["GET /0 "]); d > w+100*time.Millisecond {
+			faults = append(faults, fmt.Sprintf("request %d after %v, want %v", i, d, w))
 		}
 	}
-	if speed == 0 && took > 300*time.Millisecond || r.Late.P50 > 50*time.Millisecond || (r.Late.Count > 0) != (speed > 0) {
+	if (r.Late.Count > 0) != (speed > 0) {
+		t.Errorf("speed %g: %+v", speed, r.Late)
+	}
+	if speed == 0 && took > 300*time.Millisecond || r.Late.P50 > 50*time.Millisecond {
 		faults = append(faults, fmt.Sprintf("took %v, %+v", took, r.Late))
 	}
 	return faults
@@ -377,19 +388,21 @@ func TestLoopAndConcurrency(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	before := s.count.Load()
+	go func() { // after three rounds
+		for s.count.Load() < before+3*12 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
 	report, err := r.Run(ctx)
 	if err != nil || !report.Stopped || report.Rounds < 2 || report.Different != 0 {
 		t.Errorf("%v, %+v", err, report)
 	}
 }
 
-// A server that ends connections gets new ones, and no request is lost.
-// An answer that came when nobody waited for it any more is still the answer.
-// Rules choose, and what they change is sent so.
-// An answer that streams is told before its end; replayed, it is read for as
-// long, its head is compared, and nobody waits for the end.
 func TestManyConversations(t *testing.T) {
 	if testing.Short() {
 		t.Skip("10,000 conversations take a while")

@@ -203,8 +203,8 @@ func (c *capture) take(batch []packet.Packet) int {
 // fill waits for packets and reads every device that has some. All buffers are
 // used up when it is called.
 func (c *capture) fill() error {
-	ready, err := unix.Poll(c.polls, int(c.wait.Milliseconds()))
-	if err != nil && !errors.Is(err, unix.EINTR) {
+	ready, err := c.poll()
+	if err != nil {
 		return fmt.Errorf("wait for packets: %w", err)
 	}
 	for i, d := range c.devices {
@@ -223,6 +223,18 @@ func (c *capture) fill() error {
 	}
 	c.dropped.Store(drops)
 	return nil
+}
+
+// poll waits for packets and returns how many devices have some. The Go
+// scheduler's signals end the system's wait early, which is taken up again.
+func (c *capture) poll() (int, error) {
+	end := time.Now().Add(c.wait)
+	for left := c.wait; ; left = max(time.Until(end), 0) {
+		n, err := unix.Poll(c.polls, int((left+time.Millisecond-1)/time.Millisecond))
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
 }
 
 func (d *device) countDrops() {

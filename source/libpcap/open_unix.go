@@ -88,7 +88,7 @@ func (c *capture) Read(batch []packet.Packet) (int, error) {
 	if n == 0 && err == nil {
 		c.countDrops()
 		// Without a descriptor to wait on this only passes time.
-		if _, err := unix.Poll(c.polls, int(c.wait.Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
+		if err := c.poll(); err != nil {
 			return 0, fmt.Errorf("wait for packets: %w", err)
 		}
 		n, err = c.take(batch)
@@ -98,6 +98,18 @@ func (c *capture) Read(batch []packet.Packet) (int, error) {
 		return n, nil // an error comes again
 	}
 	return 0, err
+}
+
+// poll waits. The Go scheduler's signals end the system's wait early, which is
+// taken up again.
+func (c *capture) poll() error {
+	end := time.Now().Add(c.wait)
+	for left := c.wait; ; left = max(time.Until(end), 0) {
+		_, err := unix.Poll(c.polls, int((left+time.Millisecond-1)/time.Millisecond))
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 func (c *capture) take(batch []packet.Packet) (int, error) {

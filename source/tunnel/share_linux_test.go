@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/source"
@@ -44,19 +45,22 @@ func TestShare(t *testing.T) {
 					send(t, dial(t, sources[0]), d)
 				}
 			}
-			seen, used := map[string]int{}, map[int]int{}
-			for at, s := range sources {
-				for _, p := range collect(t, s, 2*conversations) {
-					conversation := p.Data[strings.Index(p.Data, "conversation"):][:16]
-					if before, ok := seen[conversation]; ok && before != at {
-						t.Errorf("%v %s: %s is in sockets %d and %d", kind, name, conversation, before, at)
+			seen, used, came := map[string]int{}, map[int]int{}, 0
+			for end := time.Now().Add(long); came < 2*conversations && time.Now().Before(end); {
+				for at, s := range sources {
+					for _, p := range collect(t, s, 2*conversations, 0) {
+						came++
+						conversation := p.Data[strings.Index(p.Data, "conversation"):][:16]
+						if before, ok := seen[conversation]; ok && before != at {
+							t.Errorf("%v %s: %s is in sockets %d and %d", kind, name, conversation, before, at)
+						}
+						seen[conversation] = at
+						used[at]++
 					}
-					seen[conversation] = at
-					used[at]++
 				}
 			}
-			if len(seen) != conversations || len(used) < n-1 {
-				t.Errorf("%v %s: %d conversations in sockets %v", kind, name, len(seen), used)
+			if came != 2*conversations || len(seen) != conversations || len(used) < n-1 {
+				t.Errorf("%v %s: %d packets of %d conversations in sockets %v", kind, name, came, len(seen), used)
 			}
 		}
 	}

@@ -116,11 +116,11 @@ func prepare(fd int, cfg *Config) error {
 func (s *socket) receive(batch []packet.Packet, wait time.Duration) (int, error) {
 	n, err := s.take(len(batch))
 	if errors.Is(err, unix.EAGAIN) {
-		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, int(wait.Milliseconds()))
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		ready, err := s.poll(wait)
+		if err != nil {
 			return 0, os.NewSyscallError("poll", err)
 		}
-		if ready <= 0 {
+		if !ready {
 			s.countDrops()
 			return 0, nil
 		}
@@ -139,6 +139,19 @@ func (s *socket) receive(batch []packet.Packet, wait time.Duration) (int, error)
 		batch[i].Time = s.ancillary(s.control[i*control:][:int(m.head.Controllen)])
 	}
 	return n, nil
+}
+
+// poll waits for a datagram. The Go scheduler's signals end the system's wait
+// early, which is taken up again.
+func (s *socket) poll(wait time.Duration) (bool, error) {
+	fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
+	end := time.Now().Add(wait)
+	for left := wait; ; left = max(time.Until(end), 0) {
+		n, err := unix.Poll(fds, int((left+time.Millisecond-1)/time.Millisecond))
+		if !errors.Is(err, unix.EINTR) {
+			return n > 0, err
+		}
+	}
 }
 
 func (s *socket) take(n int) (int, error) {

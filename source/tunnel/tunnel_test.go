@@ -19,6 +19,9 @@ import (
 	"github.com/passiflow/passiflow/source/sourcetest"
 )
 
+// long is how long something may take on a machine that has other things to do.
+const long = 30 * time.Second
+
 const inner = "\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x08\x00"
 
 func vxlanOf(id uint32, frame string) []byte {
@@ -85,17 +88,17 @@ func TestConformance(t *testing.T) {
 	}})
 }
 
-// collect reads until n packets came or none is there.
-func collect(t *testing.T, s source.Source, n int) []sourcetest.Packet {
+// collect reads n packets; what comes later than wait is not waited for.
+func collect(t *testing.T, s source.Source, n int, wait time.Duration) []sourcetest.Packet {
 	t.Helper()
 	var all []sourcetest.Packet
 	batch := make([]packet.Packet, 8)
-	for len(all) < n { // on loopback all that was sent is there
+	for end := time.Now().Add(wait); len(all) < n; {
 		k, err := s.Read(batch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if k == 0 {
+		if k == 0 && time.Now().After(end) {
 			break
 		}
 		for _, p := range batch[:k] {
@@ -159,10 +162,10 @@ func TestWhatIsInTheDatagrams(t *testing.T) {
 			stats.Filtered += c.filtered
 			stats.Cut += c.unknown
 		}
-		if d := cmp.Diff(want, collect(t, s, len(want))); d != "" {
+		if d := cmp.Diff(want, collect(t, s, len(want), long)); d != "" {
 			t.Errorf("%v: %s", kind, d)
 		}
-		if more := collect(t, s, 1); len(more) != 0 {
+		if more := collect(t, s, 1, 0); len(more) != 0 {
 			t.Errorf("%v: %v", kind, more)
 		}
 		if d := cmp.Diff(stats, s.Stats()); d != "" {
@@ -199,7 +202,7 @@ func TestIdleReadReturns(t *testing.T) {
 	if n, err := s.Read(make([]packet.Packet, 1)); n != 0 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if took := time.Since(start); took < 15*time.Millisecond || took > time.Second {
+	if took := time.Since(start); took < 20*time.Millisecond || took > long {
 		t.Errorf("took %v", took)
 	}
 }
@@ -214,7 +217,10 @@ func TestDropsAreCounted(t *testing.T) {
 	for range n {
 		send(t, to, vxlanOf(1, inner+strings.Repeat("x", 1400)))
 	}
-	got := collect(t, s, n/2)
+	got := collect(t, s, n/2, 0)
+	for end := time.Now().Add(long); s.Stats().Received+s.Stats().Dropped < n && time.Now().Before(end); {
+		got = append(got, collect(t, s, 1, 0)...)
+	}
 	if len(got) >= n/2 {
 		t.Fatalf("%d fit a small buffer", len(got))
 	}
