@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,25 +70,57 @@ func (f *blocks) save(t *testing.T) string {
 	return path
 }
 
-func TestManyInterfaces(t *testing.T) {
+// chat is a file of exchanges of a hundred conversations, n packets in all, with
+// what before puts in front of each. Nothing of it needs to be held for long.
+func chat(t *testing.T, n int, before func(f *blocks, i int) (iface uint32)) string {
 	f, c := &blocks{}, record(t)
 	f.section()
-	for i := range 60_000 {
-		f.iface(option(2, strings.Repeat("i", 200)+string(rune('a'+i%26))), option(1, strings.Repeat("comment", 20)))
-		f.packet(uint32(i), uint64(i), c.ether(c.segment(client(i), server, 1, 1, ack, get)))
+	f.iface(option(2, "eth0"))
+	var seq [100][2]uint32
+	words := [2]string{get, empty}
+	for k := range seq { // from their beginning: who comes later is on trial
+		f.packet(0, 0, c.ether(c.segment(client(k), server, 0, 0, syn, "")))
+		f.packet(0, 0, c.ether(c.segment(server, client(k), 0, 1, syn|ack, "")))
 	}
-	r := run(t, bound{4 * time.Second, 250}, f.save(t))
-	r.has(t, "halves: one sided")
+	for i := range n {
+		k, from := i/2%len(seq), i%2
+		at := [2]end{client(k), server}
+		iface := before(f, i)
+		f.packet(iface, uint64(i), c.ether(c.segment(at[from], at[1-from], 1+seq[k][from], 1+seq[k][1-from], ack, words[from])))
+		seq[k][from] += uint32(len(words[from]))
+	}
+	return f.save(t)
 }
 
+func plain(*blocks, int) uint32 { return 0 }
+
+// An interface takes its name and a few words, and the rest of what a file says
+// of it nothing.
+func TestManyInterfaces(t *testing.T) {
+	const n = 30_000
+	one := run(t, bound{4 * time.Second, 100}, chat(t, n, plain))
+	many := run(t, bound{4 * time.Second, one.rss + n>>10}, chat(t, n, func(f *blocks, i int) uint32 {
+		f.iface(option(2, strings.Repeat("i", 200)+strconv.Itoa(i)), option(1, strings.Repeat("comment", 200)))
+		return uint32(i + 1)
+	}))
+	if one.lines != n/2 || many.lines != n/2 {
+		t.Errorf("%d and %d lines of %d", one.lines, many.lines, n/2)
+	}
+}
+
+// What a section said is over with the next: a file of a section for each packet
+// takes the memory of one that is a single section.
 func TestManySections(t *testing.T) {
-	f, c := &blocks{}, record(t)
-	for i := range 60_000 {
+	const n = 200_000
+	one := run(t, bound{8 * time.Second, 100}, chat(t, n, plain))
+	many := run(t, bound{8 * time.Second, one.rss*5/4 + 8}, chat(t, n, func(f *blocks, _ int) uint32 {
 		f.section()
 		f.iface(option(2, "eth0"))
-		f.packet(0, uint64(i), c.ether(c.segment(client(i%100), server, uint32(i)*uint32(len(get)), 1, ack, get)))
+		return 0
+	}))
+	if one.lines != n/2 || many.lines != n/2 {
+		t.Errorf("%d and %d lines of %d", one.lines, many.lines, n/2)
 	}
-	run(t, bound{4 * time.Second, 150}, f.save(t))
 }
 
 // Time stamps that no clock has.

@@ -13,7 +13,7 @@ func TestSynFlood(t *testing.T) {
 	for i := range 500_000 {
 		c.tcp(end{0x0b000000 + uint32(i)*7, uint16(i)}, server, uint32(i), 0, syn, "")
 	}
-	r := run(t, bound{6 * time.Second, 200}, c.done(), "--memory", "64MiB")
+	r := run(t, bound{6 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
 	r.has(t, "evicted")
 }
 
@@ -24,7 +24,7 @@ func TestPartialHeads(t *testing.T) {
 	for i := range 100_000 {
 		c.open(i).say(0, head)
 	}
-	r := run(t, bound{20 * time.Second, 256 + 32 + 64}, c.done(), "--memory", "256MiB")
+	r := run(t, bound{20 * time.Second, within(256)}, c.done(), "--memory", "256MiB")
 	r.has(t, "evicted")
 }
 
@@ -34,7 +34,7 @@ func TestFirstBytesOfBodies(t *testing.T) {
 	for i := range 100_000 {
 		c.open(i).say(0, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\nx")
 	}
-	run(t, bound{20 * time.Second, 256 + 32 + 64}, c.done(), "--memory", "256MiB")
+	run(t, bound{20 * time.Second, within(256)}, c.done(), "--memory", "256MiB")
 }
 
 func TestGrowingBodies(t *testing.T) {
@@ -52,7 +52,7 @@ func TestGrowingBodies(t *testing.T) {
 					k.send(0, ack|psh, piece)
 				}
 			}
-			r := run(t, bound{20 * time.Second, memory + memory/8 + 64}, c.done(), "--memory", fmt.Sprint(memory, "MiB"))
+			r := run(t, bound{20 * time.Second, within(memory)}, c.done(), "--memory", fmt.Sprint(memory, "MiB"))
 			r.has(t, "shed at a bound")
 		})
 	}
@@ -72,7 +72,7 @@ func TestGrowingCompressedBodies(t *testing.T) {
 			k.send(0, ack|psh, piece)
 		}
 	}
-	r := run(t, bound{20 * time.Second, 64 + 8 + 64}, c.done(), "--memory", "64MiB")
+	r := run(t, bound{20 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
 	r.has(t, "shed at a bound")
 }
 
@@ -86,7 +86,7 @@ func TestUnansweredBodies(t *testing.T) {
 			k.say(0, body)
 		}
 	}
-	r := run(t, bound{20 * time.Second, 64 + 8 + 64}, c.done(), "--memory", "64MiB")
+	r := run(t, bound{20 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
 	r.has(t, "shed at a bound")
 }
 
@@ -100,7 +100,7 @@ func TestUnansweredHeads(t *testing.T) {
 			k.say(0, head)
 		}
 	}
-	r := run(t, bound{20 * time.Second, 64 + 8 + 64}, c.done(), "--memory", "64MiB")
+	r := run(t, bound{20 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
 	r.has(t, "shed at a bound")
 }
 
@@ -114,7 +114,7 @@ func TestUnansweredFields(t *testing.T) {
 			k.say(0, head)
 		}
 	}
-	r := run(t, bound{20 * time.Second, 64 + 8 + 64}, c.done(), "--memory", "64MiB")
+	r := run(t, bound{20 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
 	r.has(t, "shed at a bound")
 }
 
@@ -148,7 +148,7 @@ func TestDribbleOnMany(t *testing.T) {
 			k.send(1, ack, "x")
 		}
 	}
-	run(t, bound{20 * time.Second, 64 + 8 + 64}, c.done(), "--memory", "64MiB")
+	run(t, bound{20 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
 }
 
 // Segments that wait for one that never comes, in the worst order, on one
@@ -180,7 +180,7 @@ func TestOutOfOrder(t *testing.T) {
 				c.tcp(k.at[0], k.at[1], k.next[0]+1+3000*uint32(j), k.next[1], ack, "x")
 			}
 		}
-		r := run(t, bound{10 * time.Second, 64 + 8 + 64}, c.done(), "--memory", "64MiB")
+		r := run(t, bound{10 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
 		r.has(t, "refused at a bound")
 	})
 }
@@ -267,7 +267,7 @@ func TestUnacknowledgedEnds(t *testing.T) {
 	}
 	path := c.done()
 	for _, unit := range []string{"exchange", "flow"} {
-		r := run(t, bound{10 * time.Second, 64 + 8 + 64}, path, "--memory", "64MiB", "--unit", unit)
+		r := run(t, bound{10 * time.Second, within(64)}, path, "--memory", "64MiB", "--unit", unit)
 		if r.lines != 200_000 {
 			t.Errorf("%d lines of 200000:\n%s", r.lines, tail(r.stderr))
 		}

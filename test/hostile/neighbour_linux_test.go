@@ -53,7 +53,7 @@ func TestNeighbours(t *testing.T) {
 					c.exchange(i/100, "GET /good HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"+strings.Repeat("y", 3000)).close()
 				}
 			}
-			r := run(t, bound{8 * time.Second, 256 + 72}, c.done(), "--memory", "256MiB")
+			r := run(t, bound{8 * time.Second, within(256)}, c.done(), "--memory", "256MiB")
 			if got := r.ledger["in pairs"]; got != 2*2000 {
 				t.Errorf("%d exchanges of 2000:\n%s", got/2, tail(r.stderr))
 			}

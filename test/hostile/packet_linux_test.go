@@ -36,7 +36,7 @@ func TestFragments(t *testing.T) {
 				ip := ip4(0x0a000001+uint32(i>>16), server.ip, []byte{6, 17}[i&1], id, frag, n)
 				c.frame(c.ether(append(ip, piece[:n]...)))
 			}
-			run(t, bound{10 * time.Second, 80}, c.done())
+			run(t, bound{10 * time.Second, 100}, c.done())
 		})
 	}
 }
