@@ -120,7 +120,8 @@ func appendMessage(dst []byte, m *Message) []byte {
 	}
 	dst = binary.AppendUvarint(dst, uint64(m.Marks))
 	dst = binary.AppendUvarint(dst, m.Key)
-	return binary.AppendUvarint(dst, uint64(m.Index))
+	dst = binary.AppendUvarint(dst, uint64(m.Index))
+	return binary.AppendUvarint(dst, uint64(m.Head))
 }
 
 func appendFields(dst []byte, all []Field, depth int) []byte {
@@ -319,6 +320,7 @@ func (r *reader) message() (*Message, int) {
 	m.Marks = Mark(r.upTo(math.MaxUint32))
 	m.Key = r.number()
 	m.Index = uint32(r.upTo(math.MaxUint32))
+	m.Head = uint32(r.upTo(math.MaxUint32))
 	return m, body
 }
 

@@ -34,6 +34,7 @@ type ask struct {
 	message.Exchange
 	asked    int    // what the request weighs, once it is complete
 	answered int    // what the answer weighs, once it is complete
+	before   []int  // what each of Interim weighs
 	ack      uint64 // up to where its sender had received of the answering side when it began
 	gap      *gap
 	turn     bool // what was lost before it had been answered when it was sent
@@ -85,7 +86,6 @@ func (s *stream) Begin(m *message.Message) *message.Message {
 	m.Index = d.index
 	d.index++
 	d.cur = m
-	d.base, d.room = weight(m)-cap(m.Body), cap(m.Fields)
 	s.crossed = s.crossed || m.From != s.core.in.From
 	s.waiting++
 	s.core.waiting++

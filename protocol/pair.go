@@ -64,7 +64,7 @@ func (s *stream) replied(a *ask, m *message.Message) {
 			s.joined(a)
 		}
 	case len(a.Interim) < maxInterim:
-		a.Interim = append(a.Interim, m)
+		a.Interim, a.before = append(a.Interim, m), append(a.before, n)
 	default:
 		s.half(m, n, message.LoneMessage, s.tie(a))
 	}
@@ -75,11 +75,7 @@ func (s *stream) replied(a *ask, m *message.Message) {
 // half weighs until it is gone.
 func (s *stream) ready(m *message.Message, a *ask) (n int) {
 	c := s.core
-	if m.Interim {
-		n = weight(m)
-	} else {
-		n = s.sides[m.From].weight(m)
-	}
+	n = m.Weight() // until it is gone: rules may change it meanwhile
 	s.kept += n
 	c.bytes += n
 	if c.cfg.Messages {
@@ -171,11 +167,11 @@ func (s *stream) handOver(m *message.Message) {
 func (s *stream) late(a *ask) {
 	pair := s.pair(a.Request)
 	s.half(a.Request, a.asked, message.AnswerLate, pair)
-	for _, m := range a.Interim {
-		s.half(m, weight(m), message.AnswerLate, s.tie(a))
+	for i, m := range a.Interim {
+		s.half(m, a.before[i], message.AnswerLate, s.tie(a))
 	}
 	m := a.Request
-	a.told, a.Interim = true, nil
+	a.told, a.Interim, a.before = true, nil, nil
 	a.Request = &message.Message{From: m.From, Start: m.Start, End: m.End, Begin: m.Begin, Stop: m.Stop, Op: strings.Clone(m.Op), Marks: m.Marks, Key: m.Key, Index: m.Index}
 }
 
@@ -187,8 +183,8 @@ func (s *stream) unanswered(a *ask, why message.Half) {
 	if a.gap != nil || a.told {
 		return
 	}
-	for _, m := range a.Interim {
-		s.half(m, weight(m), why, s.tie(a))
+	for i, m := range a.Interim {
+		s.half(m, a.before[i], why, s.tie(a))
 	}
 	if !a.done {
 		a.Request, a.asked = s.open(flow.Client, a)

@@ -16,8 +16,6 @@ type side struct {
 	size   int    // its part of Core.bytes
 
 	cur    *message.Message
-	base   int  // what cur weighs without its body, and
-	room   int  // its room for fields then
 	edge   bool // held begins where a segment begins
 	seen   bool // it said something
 	mid    bool // bytes before the next ones are not known

@@ -53,8 +53,8 @@ func (s *stream) release() {
 // part hands on the halves of an exchange that was on trial.
 func (s *stream) part(x *ask, pair uint64) {
 	s.half(x.Request, x.asked, message.PairUnproven, pair)
-	for _, m := range x.Interim {
-		s.half(m, weight(m), message.PairUnproven, pair)
+	for i, m := range x.Interim {
+		s.half(m, x.before[i], message.PairUnproven, pair)
 	}
 	if bodiless(x.Request) && x.Response.Marks&message.CutEnd == 0 {
 		// Where it ends was read by a request that may not be its own.
@@ -71,8 +71,8 @@ func (s *stream) hand(a *ask) {
 	c.stats.Interims += uint64(len(a.Interim))
 	s.gone(a.asked)
 	s.gone(a.answered)
-	for _, m := range a.Interim {
-		s.gone(weight(m))
+	for _, n := range a.before {
+		s.gone(n)
 	}
 	if c.cfg.Exchanges {
 		c.take.Exchange(&a.Exchange)
@@ -121,8 +121,7 @@ func (s *stream) refute() {
 	}
 	s.onTrial = s.onTrial[:0]
 	for _, a := range s.queue {
-		s.unproven(a.Interim)
-		a.Interim = nil
+		s.unproven(a)
 	}
 	answer := &s.sides[flow.Server]
 	if a := s.answering; a != nil && !answer.told {
@@ -137,17 +136,18 @@ func (s *stream) refute() {
 	}
 }
 
-// unproven hands on interim answers by themselves.
-func (s *stream) unproven(interim []*message.Message) {
-	for _, m := range interim {
-		s.half(m, weight(m), message.PairUnproven, 0)
+// unproven hands on the interim answers of a by themselves.
+func (s *stream) unproven(a *ask) {
+	for i, m := range a.Interim {
+		s.half(m, a.before[i], message.PairUnproven, 0)
 	}
+	a.Interim, a.before = nil, nil
 }
 
 // unpair puts a request whose answer was not its own back to wait.
 func (s *stream) unpair(a *ask) {
-	s.unproven(a.Interim)
-	a.Response, a.Interim, a.whole = nil, nil, false
+	s.unproven(a)
+	a.Response, a.whole = nil, false
 	if !a.told {
 		s.queue = slices.Insert(s.queue, 0, a)
 	}

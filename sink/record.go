@@ -16,29 +16,15 @@ func OpenRecords(to Sink, c QueueConfig) (*Records, error) {
 	return OpenQueue[*message.Exchange](to, c, WeighExchange, message.ExchangeCodec{})
 }
 
-// Sizes in memory, about: what an allocator rounds up to is in them.
-const (
-	exchangeBytes = 128
-	messageBytes  = 384
-	fieldBytes    = 72
-)
+// exchangeBytes is about what an exchange takes beside its messages: an
+// allocator rounds up.
+const exchangeBytes = 128
 
 // WeighExchange returns how many bytes x holds in memory, about.
 func WeighExchange(x *message.Exchange) (records, bytes int64) {
-	bytes = exchangeBytes + weigh(x.Request) + weigh(x.Response)
+	n := exchangeBytes + x.Request.Weight() + x.Response.Weight()
 	for _, m := range x.Interim {
-		bytes += weigh(m)
+		n += m.Weight()
 	}
-	return 1, bytes
-}
-
-func weigh(m *message.Message) int64 {
-	if m == nil {
-		return 0
-	}
-	n := messageBytes + len(m.Target) + cap(m.Body) + fieldBytes*len(m.Fields)
-	for i := range m.Fields {
-		n += len(m.Fields[i].Name) + len(m.Fields[i].Value)
-	}
-	return int64(n)
+	return 1, int64(n)
 }

@@ -216,3 +216,30 @@ func TestHostileHeads(t *testing.T) {
 		}
 	}
 }
+
+// TestWeight holds that a head weighs what it holds in memory, wherever in it
+// somebody puts what is left out of its parts.
+func TestWeight(t *testing.T) {
+	const size = 60 << 10
+	pad, junk := strings.Repeat(" ", size), strings.Repeat("x", size)
+	for name, data := range map[string]string{
+		"behind the last value": "HTTP/1.1 200 OK\r\nContent-Length: 0" + pad + "\r\n\r\n",
+		"before a value":        "HTTP/1.1 200 OK\r\nContent-Length: " + pad + "0\r\n\r\n",
+		"behind the status":     "HTTP/1.1 204 " + pad + "\r\n\r\n",
+		"the reason":            "HTTP/1.1 204 " + junk + "\r\n\r\n",
+		"the version":           "HTTP/1" + junk + " 204 OK\r\n\r\n",
+		"the status":            "HTTP/1.1 " + strings.Repeat("2", size) + "\r\nContent-Length: 0\r\n\r\n",
+		"a folded value":        "HTTP/1.1 204 No\r\nA: b\r\n " + junk + "\r\n\r\n",
+		"a trailer":             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b" + pad + "\r\n\r\n",
+		"what is no field":      "HTTP/1.1 204 No\r\n" + strings.Repeat("a:\r\n", size/4) + "\r\n",
+	} {
+		if m := answer(t, Config{}, data); m.Weight() < size || m.Weight() > 3*size {
+			t.Errorf("%s: %d bytes", name, m.Weight())
+		}
+	}
+	folds := strings.Repeat(" x\r\n", 10000)
+	m := answer(t, Config{}, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n"+folds+"\r\n")
+	if n := m.Weight(); n > 2*len(folds) {
+		t.Errorf("%d bytes for a trailer of %d", n, len(folds))
+	}
+}

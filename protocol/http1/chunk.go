@@ -240,7 +240,9 @@ func (d *decoder) trailer(t *turn) bool {
 		return true
 	}
 	var f framing
-	d.fields(m, "\n"+string(b[:e+1]), []int32{0, int32(e + 1)}, &f)
+	text := "\n" + string(b[:e+1])
+	m.Head += uint32(len(text))
+	d.fields(m, text, []int32{0, int32(e + 1)}, &f)
 	for i := n; i < len(m.Fields); i++ {
 		r := &m.Fields[i].Raw
 		if r.End > 0 && at+uint64(r.End) < 1<<32 {

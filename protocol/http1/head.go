@@ -117,7 +117,7 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 	text := string(b)
 	m := withRoom(min(len(lines)-2, d.s.FieldLimit))
 	m.From, m.Start, m.End, m.Begin = t.in.From, t.first(), t.in.Time, t.offset()
-	m.Size, m.WireSize, m.Marks = -1, -1, s.marks
+	m.Size, m.WireSize, m.Marks, m.Head = -1, -1, s.marks, uint32(len(text))
 	if asks(m.From) {
 		m.Op, m.Target, m.Version = text[:s.a], text[s.b:s.c], text[s.d:s.e]
 	} else {
@@ -244,7 +244,7 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 				}
 				d.s.folded = fold(d.s.folded, trimOWS(text[s:e]))
 				if k+2 == len(ends) {
-					unfold(last, d.s.folded)
+					unfold(m, d.s.folded)
 				}
 			}
 			continue
@@ -257,7 +257,7 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 			}
 		}
 		if folded {
-			unfold(&m.Fields[len(m.Fields)-1], d.s.folded)
+			unfold(m, d.s.folded)
 			folded = false
 		}
 		for v < e && (text[v] == ' ' || text[v] == '\t') {
@@ -291,10 +291,15 @@ func fold(value []byte, more string) []byte {
 	return append(value, more...)
 }
 
-// unfold gives a field its value of several lines. The value no longer stands
-// in one piece, so that its span becomes unknown.
-func unfold(f *message.Field, value []byte) {
+// unfold gives the last field of m its value of several lines. The value no
+// longer stands in one piece, so that its span becomes unknown.
+func unfold(m *message.Message, value []byte) {
+	f := &m.Fields[len(m.Fields)-1]
+	if f.Raw.End == 0 {
+		m.Head -= uint32(len(f.Value)) // it had a text of its own before
+	}
 	f.Value, f.Raw = string(value), message.Span{}
+	m.Head += uint32(len(value))
 }
 
 // partial reports a head that will not be complete here: b is cut off by a gap,
@@ -400,7 +405,7 @@ func (d *decoder) simple(t *turn, line []byte) {
 	t.h.scan, t.h.line = 0, 0
 	text := string(trimCR(line))
 	m := &message.Message{From: t.in.From, Start: t.first(), Begin: t.offset(), Size: -1, WireSize: -1,
-		Op: text[:3], Target: strings.Trim(text[4:], " \t"), Version: "0.9", Marks: message.HTTP09}
+		Op: text[:3], Target: strings.Trim(text[4:], " \t"), Version: "0.9", Marks: message.HTTP09, Head: uint32(len(text))}
 	t.used += len(line) + 1
 	d.begin(t, m)
 	d.bodiless(t)
