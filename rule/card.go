@@ -16,10 +16,18 @@ const cutCard = 7
 // by one space or dash each, that begin as the networks' numbers do and pass the
 // Luhn check. cut tells that the text goes on behind its end.
 //
-// It looks for thirteen bytes in a row that such a number may consist of.
-func cards(s string, cut bool, found []span) []span {
-	if len(s) >= 256 || cardRun(s) {
+// It looks where v says that thirteen bytes in a row may belong to one.
+func cards(s string, cut bool, v *survey, found []span) []span {
+	if v.over {
 		found = cardRuns(s, found)
+	}
+	low := 0
+	for i := 0; i < v.n && !v.over; i++ {
+		for m := v.spots[i].cards; m != 0; m &= m - 1 {
+			if from := v.spots[i].at + bits.TrailingZeros64(m); from >= low {
+				found, low = cardsAround(s, from, low, found)
+			}
+		}
 	}
 	if cut {
 		found = cardAtEnd(s, found)
@@ -27,27 +35,23 @@ func cards(s string, cut bool, found []span) []span {
 	return found
 }
 
-// cardRun tells whether there may be such a number in a short text: it looks at
-// every thirteenth byte and then around it.
-func cardRun(s string) bool {
-	for i := shortestCard - 1; i < len(s); i += shortestCard {
-		if !cardByte(s[i]) {
-			continue
-		}
-		from, to := i, i+1
-		for from > 0 && cardByte(s[from-1]) {
-			from--
-		}
-		for to < len(s) && cardByte(s[to]) {
-			to++
-		}
-		if to-from >= shortestCard {
-			return true
-		}
+// cardsAround looks in the run of bytes that s[at] is in, of which nothing
+// before low belongs to it, and returns where it ends.
+func cardsAround(s string, at, low int, found []span) ([]span, int) {
+	from, to := at, at
+	for from > low && cardByte(s[from-1]) {
+		from--
 	}
-	return false
+	for to < len(s) && cardByte(s[to]) {
+		to++
+	}
+	if to-from >= shortestCard {
+		found = cardsIn(s, from, to, found)
+	}
+	return found, to
 }
 
+// cardRuns looks everywhere.
 func cardRuns(s string, found []span) []span {
 	b := bytesOf(s)
 	var masks [blocksAtOnce]uint64
@@ -66,19 +70,9 @@ func cardRuns(s string, found []span) []span {
 			m &= m >> 2
 			m &= m >> 4 // eight in a row
 			for m &= m >> 5; m != 0; m &= m - 1 {
-				from := at + cardStride*i + bits.TrailingZeros64(m)
-				if from < low {
-					continue
+				if from := at + cardStride*i + bits.TrailingZeros64(m); from >= low {
+					found, low = cardsAround(s, from, low, found)
 				}
-				to := from + shortestCard
-				for from > low && cardByte(b[from-1]) {
-					from--
-				}
-				for to < len(b) && cardByte(b[to]) {
-					to++
-				}
-				found = cardsIn(s, from, to, found)
-				low = to
 			}
 		}
 		at += cardStride * n

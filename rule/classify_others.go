@@ -20,3 +20,7 @@ func colons(p *byte, masks *uint64, n int) {
 func cardBytes(p *byte, masks *uint64, n int) {
 	cardBytesSlow(unsafe.Slice(p, cardStride*(n-1)+64), unsafe.Slice(masks, n))
 }
+
+// look surveys n blocks at p, of which it also reads the four bytes before, and
+// returns how many are left when there is no more room for spots.
+func look(p *byte, n int, t *sought, v *survey) (left int) { return lookSlow(p, n, t, v) }

@@ -9,10 +9,25 @@ type finder struct {
 	n, k  int // masks that are filled; the one under way
 	mask  uint64
 	masks [blocksAtOnce]uint64
+	known *survey // of s, where that knows the colons that matter
 }
 
 // next returns where the next colon is at or behind from, -1 for nowhere.
 func (f *finder) next(from int) int {
+	for f.known != nil {
+		for f.mask == 0 {
+			if f.n == f.known.n {
+				return -1
+			}
+			f.mask = f.known.spots[f.n].names
+			f.n++
+		}
+		i := f.known.spots[f.n-1].at + bits.TrailingZeros64(f.mask)
+		f.mask &= f.mask - 1
+		if i >= from {
+			return i
+		}
+	}
 	for {
 		for f.mask == 0 {
 			if f.k++; f.k >= f.n && !f.fill() {

@@ -46,10 +46,12 @@ func defaultMasks(except []string, e *entry) *masks {
 	for _, n := range wanted(SecretMembers()) {
 		_ = k.json.add(n, w)
 	}
-	d := &detector{card: true, cardOnly: true, body: true, headers: true, query: true, target: true, with: w}
+	d := &detector{card: true, body: true, headers: true, query: true, target: true, with: w}
 	if slices.ContainsFunc(except, func(x string) bool { return x == kindCard }) {
+		k.ready()
 		return k
 	}
 	k.detect, k.looks = []*detector{d}, d.looks()
+	k.ready()
 	return k
 }

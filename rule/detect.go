@@ -30,26 +30,43 @@ type detector struct {
 	card, email, jwt, bearer, key bool
 	matches                       []*regexp.Regexp
 	body, headers, query, target  bool // where it looks
-	cardOnly                      bool // it finds nothing else
 	with                          *with
+	sought                        *sought
+}
+
+// ready makes what the detector needs to look for what it was told.
+func (d *detector) ready() {
+	d.sought = newSought()
+	if d.bearer || d.key {
+		d.sought.wants |= wantTokens
+	}
+}
+
+// nothing tells, of most texts, that there is nothing in them: neither as they
+// stand, nor encoded.
+func (d *detector) nothing(v *survey) bool {
+	if v.n > 0 || len(d.matches) > 0 || v.has(hasPercent|hasPlus) || v.seen(seenUnicode) {
+		return false
+	}
+	return !(d.email && v.has(hasAt)) && !(d.jwt && v.seen(seenJWT))
 }
 
 // find returns what there is in s, in order and without overlap. cut tells that
-// the text goes on behind its end.
-func (d *detector) find(s string, cut bool) []span {
+// the text goes on behind its end; v has seen s.
+func (d *detector) find(s string, cut bool, v *survey) []span {
 	var room [8]span
 	found := room[:0]
 	if d.card {
-		found = cards(s, cut, found)
+		found = cards(s, cut, v, found)
 	}
-	if d.email {
+	if d.email && (cut || v.has(hasAt)) {
 		found = emails(s, cut, found)
 	}
-	if d.jwt {
+	if d.jwt && v.seen(seenJWT) {
 		found = jwts(s, cut, found)
 	}
 	if d.bearer || d.key {
-		found = d.tokens(s, cut, found)
+		found = d.tokens(s, cut, v, found)
 	}
 	for _, re := range d.matches {
 		for _, m := range re.FindAllStringIndex(s, -1) {
@@ -80,16 +97,22 @@ func merge(found []span) []span {
 // text masks what is in s, also where characters are written as escapes of
 // JSON.
 func (d *detector) text(s string, cut bool, t *trace, under string) string {
-	if escapes(s) {
-		s = d.escaped(s, cut, 0, t, under)
-	}
-	return d.plain(s, cut, t, under)
+	var v survey
+	return d.surveyed(s, cut, &v, t, under)
 }
 
-// plain masks what is in s as it stands.
-func (d *detector) plain(s string, cut bool, t *trace, under string) string {
+// surveyed is text with room for a survey, or with one of s.
+func (d *detector) surveyed(s string, cut bool, v *survey, t *trace, under string) string {
+	if v.of(d.sought, s).seen(seenUnicode) && escapes(s) {
+		s = d.escaped(s, cut, 0, t, under)
+	}
+	return d.plain(s, cut, v.of(d.sought, s), t, under)
+}
+
+// plain masks what is in s as it stands; v has seen s.
+func (d *detector) plain(s string, cut bool, v *survey, t *trace, under string) string {
 	var out splice
-	for _, f := range d.find(s, cut) {
+	for _, f := range d.find(s, cut, v) {
 		out.put(s, f.from, f.to, d.with.hit(t, under, f.kind, s[f.from:f.to]))
 	}
 	return out.end(s)
@@ -97,12 +120,12 @@ func (d *detector) plain(s string, cut bool, t *trace, under string) string {
 
 // url masks what is in s, also where it is percent-encoded. What is encoded
 // comes first: a part of it would otherwise be taken for the whole.
-func (d *detector) url(s string, cut bool, t *trace, under string) string {
-	if d.cardOnly && len(s) < 256 && !cut && !cardRun(s) && strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 && strings.IndexByte(s, '\\') < 0 {
+func (d *detector) url(s string, cut bool, v *survey, t *trace, under string) string {
+	if v.of(d.sought, s); !cut && d.nothing(v) {
 		return s // as most values are, without more ado
 	}
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return d.text(s, cut, t, under)
+	if !v.has(hasPercent | hasPlus) {
+		return d.surveyed(s, cut, v, t, under)
 	}
 	var out splice
 	for at := 0; at < len(s); {
@@ -142,13 +165,13 @@ func percentEncode(s string) string {
 
 // json masks what is in a text of JSON, so that it remains JSON: a number turns
 // into a string, and what is written with escapes is seen too.
-func (d *detector) json(s string, cut, esc bool, t *trace, under string) string {
+func (d *detector) json(s string, cut, esc bool, v *survey, t *trace, under string) string {
 	if esc {
 		s = d.escaped(s, cut, 0, t, under)
 	}
 	var out splice
 	inside, at := false, 0 // whether s[at] stands in a string
-	for _, f := range d.find(s, cut) {
+	for _, f := range d.find(s, cut, v.of(d.sought, s)) {
 		inside = quotes(s[at:f.from], inside)
 		at = f.from
 		text := d.with.hit(t, under, f.kind, s[f.from:f.to])
@@ -224,7 +247,8 @@ func (d *detector) escaped(s string, cut bool, depth int, t *trace, under string
 			if depth < deepestPart && escapes(plain) {
 				masked = d.escaped(masked, cut && open, depth+1, t, under)
 			}
-			if masked = d.plain(masked, cut && open, t, under); masked != plain {
+			var w survey
+			if masked = d.plain(masked, cut && open, w.of(d.sought, masked), t, under); masked != plain {
 				out.put(s, from+1, end, escape(masked))
 			}
 		}

@@ -65,10 +65,13 @@ func levelOf(backslashes int) level { return level((backslashes ^ (backslashes +
 const deepest = 15
 
 // mask returns s with the values masked. esc tells whether characters may be
-// written as escapes in s.
-func (j *jsonNames) mask(s string, esc bool, t *trace) string {
+// written as escapes in s; known knows where to look, nil: nobody does.
+func (j *jsonNames) mask(s string, esc bool, known *survey, t *trace) string {
+	if known != nil && known.n == 0 {
+		return s
+	}
 	var out splice
-	colons := finder{s: s}
+	colons := finder{s: s, known: known}
 	for i := 0; ; {
 		if i = colons.next(i); i < 0 {
 			return out.end(s)
@@ -97,7 +100,7 @@ func (j *jsonNames) inside(s string, depth int, t *trace) string {
 			end = len(s)
 		}
 		plain := unescapeOnce(s[from:end])
-		if now := j.inside(j.mask(plain, true, t), depth+1, t); now != plain {
+		if now := j.inside(j.mask(plain, true, nil, t), depth+1, t); now != plain {
 			out.put(s, from, end, escape(now))
 		}
 		at = end
@@ -105,8 +108,11 @@ func (j *jsonNames) inside(s string, depth int, t *trace) string {
 }
 
 // wanted tells whether there is something for it in s.
-func (j *jsonNames) wanted(s string, esc bool) bool {
-	colons := finder{s: s}
+func (j *jsonNames) wanted(s string, esc bool, known *survey) bool {
+	if known != nil && known.n == 0 {
+		return false
+	}
+	colons := finder{s: s, known: known}
 	for i := 0; ; i++ {
 		if i = colons.next(i); i < 0 {
 			return false

@@ -191,13 +191,13 @@ func (p *jsonPaths) join(names *jsonNames, steps [][]pathStep) bool {
 }
 
 // wanted tells whether s may hold something for the paths; it is quick.
-func (p *jsonPaths) wanted(s string, esc bool) bool {
-	return len(p.blind) > 0 || p.last.every || p.last.wanted(s, esc)
+func (p *jsonPaths) wanted(s string, esc bool, known *survey) bool {
+	return len(p.blind) > 0 || p.last.every || p.last.wanted(s, esc, known)
 }
 
 // mask returns s with the values masked.
-func (p *jsonPaths) mask(s string, esc bool, t *trace) string {
-	if !p.wanted(s, esc) {
+func (p *jsonPaths) mask(s string, esc bool, known *survey, t *trace) string {
+	if !p.wanted(s, esc, known) {
 		return s
 	}
 	if !p.exact {
@@ -205,12 +205,12 @@ func (p *jsonPaths) mask(s string, esc bool, t *trace) string {
 		before := t.length()
 		if x.walk() {
 			if s = x.out.end(s); x.strange && p.names != nil {
-				s = p.names.mask(s, esc, t)
+				s = p.names.mask(s, esc, nil, t)
 			}
 			return s
 		}
 		t.cut(before)
-		return p.last.mask(s, esc, t)
+		return p.last.mask(s, esc, known, t)
 	}
 	f := follower{paths: p, s: s, trace: t}
 	before := t.length()
@@ -221,7 +221,7 @@ func (p *jsonPaths) mask(s string, esc bool, t *trace) string {
 	if len(p.blind) > 0 && strings.TrimSpace(s) != "" {
 		return p.blind[0].hit(t, "", kindBody, s)
 	}
-	return p.last.mask(s, esc, t)
+	return p.last.mask(s, esc, known, t)
 }
 
 // follower walks through a text.

@@ -26,6 +26,24 @@ type masks struct {
 	detect  []*detector
 	first   *entry // the first rule: who withholds what cannot be looked into
 	looks   uint8  // where detectors look, see the constants
+	sought  *sought
+}
+
+// ready makes what is needed to look for all of it in one pass. Nothing may be
+// added afterwards.
+func (k *masks) ready() {
+	k.sought = newSought()
+	for _, d := range k.detect {
+		d.ready()
+		if d.body {
+			k.sought.wants |= d.sought.wants
+		}
+	}
+	if k.paths != nil {
+		k.sought.names(k.json, &k.paths.last)
+	} else if k.json != nil {
+		k.sought.names(k.json)
+	}
 }
 
 const (
@@ -106,13 +124,14 @@ func (k *masks) fields(m *message.Message, fields []message.Field, t *trace) {
 // detectHead masks what detectors find before the body.
 func (k *masks) detectHead(m *message.Message, t *trace) {
 	cut := m.Marks&(message.HeadTruncated|message.Gapped|message.CutEnd) != 0
+	var seen survey // of one value after the other
 	for _, d := range k.detect {
 		switch {
 		case d.target && m.Target != "":
-			m.Target = d.url(m.Target, cut, t, "target")
+			m.Target = d.url(m.Target, cut, &seen, t, "target")
 		case d.query:
 			if q := strings.IndexAny(m.Target, "?#;"); q >= 0 {
-				if v := d.url(m.Target[q:], cut, t, "target"); v != m.Target[q:] {
+				if v := d.url(m.Target[q:], cut, &seen, t, "target"); v != m.Target[q:] {
 					m.Target = m.Target[:q] + v
 				}
 			}
@@ -126,7 +145,7 @@ func (k *masks) detectHead(m *message.Message, t *trace) {
 		for i := range m.Fields {
 			f := &m.Fields[i]
 			if len(f.Value) >= shortestSecret {
-				if v := d.url(f.Value, cut, t, t.header(f.Name)); v != f.Value {
+				if v := d.url(f.Value, cut, &seen, t, t.header(f.Name)); v != f.Value {
 					f.Value, f.Children = v, nil
 				}
 			}
@@ -236,8 +255,9 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	start := strings.TrimLeft(s, " \t\r\n\ufeff")
 	start = start[:min(len(start), longestParameter)]
 	isJSON := start != "" && (start[0] == '{' || start[0] == '[' || start[0] == '"') || prefix(s) > 0 || containsFold(kind, "json") && !looksForm(start)
-	esc := escapes(s)
-	s = k.members(s, isJSON, esc, t)
+	var v survey
+	esc := v.of(k.sought, s).seen(seenUnicode) && escapes(s)
+	s = k.members(s, isJSON, esc, &v, t)
 	if esc {
 		switch {
 		case k.json != nil:
@@ -246,7 +266,7 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 			s = k.paths.names.inside(s, 0, t)
 		}
 	}
-	if k.xml != nil && !isJSON && strings.IndexByte(s, '<') >= 0 {
+	if k.xml != nil && !isJSON && v.of(k.sought, s).has(hasLess) {
 		s = k.xml.mask(s, containsFold(kind, "html"), t)
 	}
 	form := !isJSON && looksForm(start)
@@ -260,10 +280,10 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		}
 		s = k.inValues(k.form.pairs(s, stop, t, ""), t)
 	}
-	if k.query != nil && !form {
+	if k.query != nil && !form && (esc || v.of(k.sought, s).has(hasEquals|hasPercent)) {
 		s = k.query.links(s, esc, t)
 	}
-	if k.secrets != nil {
+	if k.secrets != nil && v.of(k.sought, s).has(hasAt) && v.seen(seenSlashes) {
 		if was := s; strings.Contains(s, "://") {
 			if s = urls(s); s != was {
 				k.secrets.urls.note(t, "", Redacted)
@@ -277,27 +297,27 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		switch {
 		case !d.body:
 		case form:
-			s = d.url(s, cut, t, "")
+			s = d.url(s, cut, &v, t, "")
 		case isJSON:
-			s = d.json(s, cut, esc, t, "")
+			s = d.json(s, cut, esc, v.of(k.sought, s), t, "")
 		default:
-			s = d.text(s, cut, t, "")
+			s = d.surveyed(s, cut, v.of(k.sought, s), t, "")
 		}
 	}
 	return s
 }
 
 // members masks members of JSON in a text.
-func (k *masks) members(s string, isJSON, esc bool, t *trace) string {
+func (k *masks) members(s string, isJSON, esc bool, v *survey, t *trace) string {
 	if k.json != nil {
-		s = k.json.mask(s, esc, t)
+		s = k.json.mask(s, esc, v.of(k.sought, s).known(k.sought), t)
 	}
 	switch {
 	case k.paths == nil:
 	case isJSON:
-		s = k.paths.mask(s, esc, t)
+		s = k.paths.mask(s, esc, v.of(k.sought, s).known(k.sought), t)
 	default:
-		s = k.paths.last.mask(s, esc, t)
+		s = k.paths.last.mask(s, esc, v.of(k.sought, s).known(k.sought), t)
 	}
 	return s
 }
@@ -313,7 +333,8 @@ func (k *masks) inValues(s string, t *trace) string {
 		if start == "" || start[0] != '{' && start[0] != '[' {
 			return v
 		}
-		return k.members(plain, true, escapes(plain), t)
+		var w survey
+		return k.members(plain, true, escapes(plain), &w, t)
 	})
 }
 

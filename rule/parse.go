@@ -47,6 +47,9 @@ func Parse(name string, data []byte, o Options) (*Set, error) {
 		if k := p.set.steps[i].masks; k != nil && k.json != nil && k.paths != nil && k.paths.join(k.json, k.simple) {
 			k.json = nil
 		}
+		if k := p.set.steps[i].masks; k != nil {
+			k.ready()
+		}
 		if c := p.set.steps[i].when; c != nil {
 			p.set.uses.join(c.uses)
 		}

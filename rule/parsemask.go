@@ -158,7 +158,6 @@ func (p *parser) detect(k *masks, w *with, v, in *yaml.Node) {
 			}
 		}
 	}
-	d.cardOnly = d.card && !d.email && !d.jwt && !d.bearer && !d.key && len(d.matches) == 0
 	k.detect = append(k.detect, d)
 	k.looks |= d.looks()
 }

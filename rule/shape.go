@@ -1,6 +1,9 @@
 package rule
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // emails finds addresses: name, '@' and a domain with a dot.
 func emails(s string, cut bool, found []span) []span {
@@ -133,35 +136,51 @@ const shortestToken = 16
 
 // tokens finds what follows the word Bearer, and keys that their makers gave a
 // beginning to know them by.
-func (d *detector) tokens(s string, cut bool, found []span) []span {
+func (d *detector) tokens(s string, cut bool, v *survey, found []span) []span {
 	low := 0
-	for i := shortestToken - 1; i < len(s); {
-		if !secretByte(s[i]) {
-			i += shortestToken
-			continue
+	if v.over {
+		for i := shortestToken - 1; i < len(s); {
+			if !secretByte(s[i]) {
+				i += shortestToken
+				continue
+			}
+			found, low = d.tokensAround(s, i, low, found)
+			i = low + shortestToken
 		}
-		from, to := i, i+1
-		for from > low && secretByte(s[from-1]) {
-			from--
-		}
-		for to < len(s) && secretByte(s[to]) {
-			to++
-		}
-		low, i = to, to+shortestToken
-		if to-from < shortestToken {
-			continue
-		}
-		from = behindEscape(s, from)
-		if d.bearer && afterBearer(s, from) {
-			found = append(found, span{from, to, kindBearer})
-		} else if d.key {
-			found = keys(s, from, to, found)
+	}
+	for i := 0; i < v.n && !v.over; i++ {
+		for m := v.spots[i].tokens; m != 0; m &= m - 1 {
+			if at := v.spots[i].at + bits.TrailingZeros64(m); at >= low {
+				found, low = d.tokensAround(s, at, low, found)
+			}
 		}
 	}
 	if cut {
 		found = d.tokenAtEnd(s, found)
 	}
 	return found
+}
+
+// tokensAround looks in the run of bytes that s[at] is in, of which nothing
+// before low belongs to it, and returns where it ends.
+func (d *detector) tokensAround(s string, at, low int, found []span) ([]span, int) {
+	from, to := at, at
+	for from > low && secretByte(s[from-1]) {
+		from--
+	}
+	for to < len(s) && secretByte(s[to]) {
+		to++
+	}
+	if to-from < shortestToken {
+		return found, to
+	}
+	from = behindEscape(s, from)
+	if d.bearer && afterBearer(s, from) {
+		found = append(found, span{from, to, kindBearer})
+	} else if d.key {
+		found = keys(s, from, to, found)
+	}
+	return found, to
 }
 
 // tokenAtEnd finds what may be the beginning of a token at the end of a text

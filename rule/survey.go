@@ -1,0 +1,300 @@
+package rule
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
+
+// survey is what one pass over a text sees: whether something occurs at all
+// that masks would have to follow up, and where something stands that may be a
+// name, a card number or a token. Most texts have none of it, and are done
+// with after that one pass.
+//
+// Its layout is known to the assembly.
+type survey struct {
+	pairs   [32]byte // seen…, of two bytes; all of them or-ed together
+	classes [32]byte // has…, of one byte
+	apart   uint64   // the last block: which bytes no card number has
+	blanks  uint64   // and which no token has
+	at      int      // where the next block begins
+	n       int
+	spots   [16]spot
+
+	s    string
+	p    *sought // nil: it has seen nothing yet
+	over bool    // there were more spots than fit: look everywhere
+}
+
+// spot is a block of 64 bytes that something to look at is in; bit 0 is the
+// byte at which it begins.
+type spot struct {
+	at     int
+	names  uint64 // colons behind a name that ends as one that is sought
+	cards  uint64 // bytes in a run that may hold a card number
+	tokens uint64 // first bytes of runs, or the first byte of the block within one
+}
+
+// What pairs tells: these two bytes occur.
+const (
+	seenPercent2 = 1 << iota // %2
+	seenPercent3             // %3
+	seenJWT                  // yJ
+	seenSlashes              // //
+	seenUnicode              // \u
+	seenSpaced               // a colon behind a space
+	seenOdd                  // a colon behind a control character
+	seenNamed                // a colon behind a quotation mark
+)
+
+// What classes tells: this byte occurs.
+const (
+	hasSlash = 1 << iota // the one that escapes
+	hasPlus
+	hasLess
+	hasAt
+	hasPercent
+	hasEquals
+	hasSeparator // of a card number: space or dash
+	hasDigit
+)
+
+// nibbles is a set of bytes, eight of them in one: the byte c is in set i if
+// bit i is set both in low[c&15] and in high[c>>4].
+type nibbles struct{ low, high [16]byte }
+
+func (n *nibbles) of(c byte) byte { return n.low[c&15] & n.high[c>>4] }
+
+// add puts all bytes into a set whose halves are among those given.
+func (n *nibbles) add(set byte, low, high string) {
+	for _, c := range []byte(low) {
+		n.low[c&15] |= set
+	}
+	for _, c := range []byte(high) {
+		n.high[c&15] |= set
+	}
+}
+
+const anyNibble = "0123456789jklmno" // the low halves of these are 0 to 15
+
+// sought is what a survey looks for. Its layout is known to the assembly.
+type sought struct {
+	second, first nibbles    // of pairs
+	class         nibbles    // of bytes
+	token         nibbles    // any set: a byte that tokens are made of
+	ends          [3]nibbles // the last bytes of names, the last one first
+	wants         uint64
+	named         bool // names may be left to the survey
+}
+
+// What sought.wants.
+const (
+	wantNames = 1 << iota
+	wantTokens
+)
+
+func newSought() *sought {
+	p := &sought{}
+	for _, v := range []struct {
+		set                                    byte
+		firstLow, firstHigh, lastLow, lastHigh string
+	}{
+		{seenPercent2, "5", "2", "2", "3"}, {seenPercent3, "5", "2", "3", "3"}, {seenJWT, "9", "7", "j", "4"}, {seenSlashes, "o", "2", "o", "2"},
+		{seenUnicode, "l", "5", "5", "7"}, {seenSpaced, "0", "2", "j", "3"}, {seenOdd, anyNibble, "01", "j", "3"}, {seenNamed, "2", "2", "j", "3"},
+	} {
+		p.first.add(v.set, v.firstLow, v.firstHigh)
+		p.second.add(v.set, v.lastLow, v.lastHigh)
+	}
+	for _, v := range []struct {
+		set       byte
+		low, high string
+	}{
+		{hasSlash, "l", "5"}, {hasPlus, "k", "2"}, {hasLess, "l", "3"}, {hasAt, "0", "4"}, {hasPercent, "5", "2"}, {hasEquals, "m", "3"},
+		{hasSeparator, "0m", "2"}, {hasDigit, "0123456789", "3"},
+	} {
+		p.class.add(v.set, v.low, v.high)
+	}
+	for i, v := range []struct{ low, high string }{
+		{"123456789jklmno", "46"}, {"0123456789j", "57"}, {"o", "5"}, {"n", "7"}, {"0123456789m", "3"}, {"kmno", "2"}, // letters, _, ~, digits and =, + - . /
+	} {
+		p.token.add(1<<i, v.low, v.high)
+	}
+	return p
+}
+
+// backslashSet is the set of names behind which a quotation mark of a string in
+// a string stands; the others are sets of names.
+const backslashSet = 1 << 7
+
+// names lets the survey look for names that end as these do.
+func (p *sought) names(all ...*jsonNames) {
+	p.wants |= wantNames
+	p.named = true
+	for i := range p.ends {
+		high := "0123456789jklmno"
+		if i == 0 {
+			p.ends[i].add(backslashSet, "l", "5")
+		} else {
+			p.ends[i].add(backslashSet, anyNibble, high)
+		}
+	}
+	sets := map[string]byte{}
+	for _, j := range all {
+		if j == nil {
+			continue
+		}
+		if j.every {
+			p.named = false
+		}
+		for _, n := range j.names.exact {
+			name := `"` + n.name
+			if len(name) < len(p.ends) {
+				p.named = false // anything may stand before it
+				continue
+			}
+			end := name[len(name)-len(p.ends):]
+			set, known := sets[end]
+			if !known {
+				set = 1 << (len(sets) % 7)
+				sets[end] = set
+			}
+			for i := range p.ends {
+				p.ends[i].end(set, end[len(end)-1-i])
+			}
+			p.ends[2].add(set, "l", "5") // what stands there may be written as an escape
+		}
+	}
+	if !p.named {
+		p.wants &^= wantNames
+	}
+}
+
+// end puts a byte into a set in all its spellings.
+func (n *nibbles) end(set, c byte) {
+	for _, x := range spellings(c) {
+		n.low[x&15] |= set
+		n.high[x>>4] |= set
+		if letter(x) {
+			n.high[x>>4^2] |= set
+		}
+	}
+}
+
+// of looks at s for what p seeks, unless that was the last thing it did.
+func (v *survey) of(p *sought, s string) *survey {
+	if v.p != nil && len(s) == len(v.s) && unsafe.StringData(s) == unsafe.StringData(v.s) && (v.p == p || !p.named && p.wants&^v.p.wants == 0) {
+		return v
+	}
+	v.pairs, v.classes = [32]byte{}, [32]byte{}
+	v.apart, v.blanks, v.at, v.n, v.over, v.s, v.p = ^uint64(0), ^uint64(0), 0, 0, false, s, p
+	b := bytesOf(s)
+	// The bytes before a block are looked at too. Zeros stand for what is before
+	// the first and behind the last.
+	var edge [8 + 64]byte
+	copy(edge[8:], b)
+	left := look(&edge[8], 1, p, v)
+	if n := len(b)>>6 - 1; n > 0 {
+		left += look(&b[64], n, p, v)
+	}
+	if at := len(b) &^ 63; at >= 64 && at < len(b) && left == 0 {
+		clear(edge[copy(edge[:], b[at-8:]):])
+		left = look(&edge[8], 1, p, v)
+	}
+	if v.over = left > 0; v.over { // what was not reached may be anything
+		for i := range v.pairs {
+			v.pairs[i], v.classes[i] = 0xff, 0xff
+		}
+	}
+	return v
+}
+
+// seen and has tell what occurs in the text.
+func (v *survey) seen(set byte) bool { return fold32(&v.pairs)&set != 0 }
+func (v *survey) has(set byte) bool  { return fold32(&v.classes)&set != 0 }
+
+func fold32(b *[32]byte) byte {
+	w := binary.LittleEndian.Uint64(b[:]) | binary.LittleEndian.Uint64(b[8:]) | binary.LittleEndian.Uint64(b[16:]) | binary.LittleEndian.Uint64(b[24:])
+	w |= w >> 32
+	w |= w >> 16
+	return byte(w | w>>8)
+}
+
+// known returns v if it knows each colon behind which a name that is sought may
+// stand, nil if it does not: where a name may be written with escapes, or stands
+// away from its colon.
+func (v *survey) known(p *sought) *survey {
+	if p.named && v.p == p && !v.over && !v.seen(seenUnicode|seenSpaced|seenOdd) {
+		return v
+	}
+	return nil
+}
+
+// lookSlow is look without what the processor has for it.
+func lookSlow(p *byte, n int, t *sought, v *survey) (left int) {
+	b := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(p), -4)), 4+64*n)
+	for ; n > 0 && v.n < len(v.spots); n-- {
+		k := spot{at: v.at}
+		var digits, cards, tokens uint64
+		for j, c := range b[4:68] {
+			pair, class := t.second.of(c)&t.first.of(b[3+j]), t.class.of(c)
+			v.pairs[j&31] |= pair
+			v.classes[j&31] |= class
+			bit := uint64(1) << j
+			if class&hasDigit != 0 {
+				digits |= bit
+			}
+			if class&(hasDigit|hasSeparator) != 0 {
+				cards |= bit
+			}
+			if pair&seenNamed != 0 && t.wants&wantNames != 0 && t.ends[0].of(b[2+j])&t.ends[1].of(b[1+j])&t.ends[2].of(b[j]) != 0 {
+				k.names |= bit
+			}
+			if t.wants&wantTokens != 0 && t.token.of(c) != 0 {
+				tokens |= bit
+			}
+		}
+		k.cards, v.apart = cardSpots(digits, cards, v.apart), ^cards
+		k.tokens, v.blanks = tokenSpots(tokens, v.blanks), ^tokens
+		if k.names|k.cards|k.tokens != 0 {
+			v.spots[v.n] = k
+			v.n++
+		}
+		b = b[64:]
+		v.at += 64
+	}
+	return n
+}
+
+// cardSpots returns where in a block thirteen bytes begin that card numbers may
+// consist of, with digits at both ends: two separators in a row end a number,
+// so that each has such thirteen. Bit 0 also tells that there may be some across
+// its beginning; last is which bytes of the block before belong to none.
+func cardSpots(digits, cards, last uint64) uint64 {
+	m := cards
+	m &= m >> 1
+	m &= m >> 2
+	m &= m >> 4
+	m &= m >> (shortestCard - 8)
+	m &= digits & (digits >> (shortestCard - 1))
+	if n := bits.TrailingZeros64(^cards | 1<<(shortestCard-1)); last>>(64-shortestCard+n) == 0 {
+		m |= 1
+	}
+	return m
+}
+
+// tokenSpots returns where in a block runs begin that are as long as a token.
+// Bit 0 also tells that one goes across its beginning.
+func tokenSpots(tokens, last uint64) uint64 {
+	m := tokens
+	m &= m >> 1
+	m &= m >> 2
+	m &= m >> 4
+	m &= m >> (shortestToken - 8)
+	m &^= tokens << 1
+	m &^= last>>63 ^ 1 // the run began before this block
+	n := bits.TrailingZeros64(^tokens | 1<<(shortestToken-1))
+	if last>>(64-shortestToken+n) == 0 && last>>(64-shortestToken) != 0 {
+		m |= 1
+	}
+	return m
+}

@@ -1,0 +1,121 @@
+package rule
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// surveyed returns what a survey of s says, and what it says without what the
+// processor has for it.
+func surveyed(p *sought, s string) (fast, slow survey) {
+	slow = survey{apart: ^uint64(0), blanks: ^uint64(0)}
+	text := make([]byte, 8+(len(s)/64+1)*64)
+	copy(text[8:], s)
+	n := max((len(s)+63)/64, 1)
+	left := lookSlow(&text[8], n, p, &slow)
+	fast.of(p, s)
+	slow.s, slow.p = s, p
+	if slow.over = left > 0; slow.over {
+		for i := range slow.pairs {
+			slow.pairs[i], slow.classes[i] = 0xff, 0xff
+		}
+	}
+	return fast, slow
+}
+
+func someNames(names ...string) *jsonNames {
+	j := &jsonNames{}
+	for _, n := range names {
+		_ = j.add(n, &with{text: Redacted})
+	}
+	return j
+}
+
+func TestSurveyIsTheSameEverywhere(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	p := newSought()
+	p.names(someNames("password", "api_key", "clé", "Aa-", "pwd", "x.y", "z~z", "#12", "(=)"))
+	p.wants |= wantTokens
+	parts := []string{`password":`, `api-key":`, `\":`, `pass\word":`, "é", `"a":`, `" :`, "\x01:", "4111 1111-1111", "11111111", " - ", "\xff\xfe", "abcdefgh", "A_~+/=", "\\u", "//", "yJ", "%3", "%2", "@", "<"}
+	for range 20_000 {
+		var b strings.Builder
+		for n := r.IntN(400); b.Len() < n; {
+			switch r.IntN(3) {
+			case 0:
+				b.WriteByte(byte(r.Uint32()))
+			case 1:
+				b.WriteString(strings.Repeat(string(rune('0'+r.IntN(60))), r.IntN(90)))
+			default:
+				b.WriteString(parts[r.IntN(len(parts))])
+			}
+		}
+		fast, slow := surveyed(p, b.String())
+		if d := cmp.Diff(slow, fast, cmp.AllowUnexported(survey{}, spot{}), cmp.Comparer(func(a, b *sought) bool { return a == b })); d != "" {
+			t.Fatalf("%q: %s", b.String(), d)
+		}
+	}
+}
+
+// plainly says what a survey should see, in other words.
+func plainly(s string) (facts []bool) {
+	odd := false
+	for c := range byte(' ') {
+		odd = odd || strings.Contains(s, string([]byte{c, ':'}))
+	}
+	for _, v := range []string{"%2", "%3", "yJ", "//", `\u`, " :", `":`, `\`, "+", "<", "@", "%", "="} {
+		facts = append(facts, strings.Contains(s, v))
+	}
+	return append(facts, odd || strings.HasPrefix(s, ":"), strings.ContainsAny(s, " -"), strings.ContainsAny(s, "0123456789"))
+}
+
+func (v *survey) plainly() (facts []bool) {
+	for _, k := range []byte{seenPercent2, seenPercent3, seenJWT, seenSlashes, seenUnicode, seenSpaced, seenNamed} {
+		facts = append(facts, v.seen(k))
+	}
+	for _, k := range []byte{hasSlash, hasPlus, hasLess, hasAt, hasPercent, hasEquals} {
+		facts = append(facts, v.has(k))
+	}
+	return append(facts, v.seen(seenOdd), v.has(hasSeparator), v.has(hasDigit))
+}
+
+// FuzzSurvey: what it sees is there, what is there it sees, and who follows its
+// spots finds what who looks everywhere finds.
+func FuzzSurvey(f *testing.F) {
+	f.Add(`{"a":{"password":"x"},"b\":{\"api_key\":1}","c":"4111 1111 1111 1111 Bearer 0123456789abcdef sk_live_0123456789abcdef01234"}`, uint8(0))
+	f.Add(strings.Repeat("-", 60)+"4111111111111111 eyJhbGciOiJIUzI1NiJ9.x@y.example //%3d", uint8(59))
+	j := someNames("password", "api_key", "clientSecret", "pwd", "secret")
+	p := newSought()
+	p.names(j)
+	p.wants |= wantTokens
+	d := &detector{card: true, email: true, jwt: true, bearer: true, key: true, with: &with{text: Redacted}}
+	f.Fuzz(func(t *testing.T, s string, shift uint8) {
+		if len(s) > 8<<10 {
+			return
+		}
+		s = strings.Repeat(".", int(shift&127)) + s
+		fast, slow := surveyed(p, s)
+		if d := cmp.Diff(slow, fast, cmp.AllowUnexported(survey{}, spot{}), cmp.Comparer(func(a, b *sought) bool { return a == b })); d != "" {
+			t.Fatal(d)
+		}
+		if got, want := fast.plainly(), plainly(s); !fast.over && !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", s, got, want)
+		}
+		esc := escapes(s)
+		if a, b := j.mask(s, esc, nil, nil), j.mask(s, esc, fast.known(p), nil); a != b {
+			t.Errorf("names in %q: %q, want %q", s, b, a)
+		}
+		for _, cut := range []bool{false, true} {
+			everywhere := survey{over: true, s: s, p: p}
+			for i := range everywhere.pairs {
+				everywhere.pairs[i], everywhere.classes[i] = 0xff, 0xff
+			}
+			if a, b := d.find(s, cut, &everywhere), d.find(s, cut, &fast); !slices.Equal(a, b) {
+				t.Errorf("%q: %v, want %v", s, b, a)
+			}
+		}
+	})
+}
