@@ -121,9 +121,13 @@ func (s *spans) Append(dst []byte, x *message.Exchange) []byte {
 	if !known && x.Request != nil && x.Request.Op != "" {
 		a.text("http.request.method_original", x.Request.Op)
 	}
-	host, port := s.request(&a, x)
+	var from origin // as the server sees it: the client knows only whom it asks
+	if x.Request != nil && !s.client {
+		from = originOf(x.Request)
+	}
+	host, port := s.request(&a, x, from)
 	failure := s.response(&a, x)
-	s.ends(&a, x.Flow, host, port)
+	s.ends(&a, x.Flow, host, port, from)
 	s.record(&a, x, first)
 	dst = append(a.dst, ']')
 	if failure {
@@ -134,12 +138,21 @@ func (s *spans) Append(dst []byte, x *message.Exchange) []byte {
 }
 
 // request appends what the request says, and returns whom it is meant for.
-func (s *spans) request(a *attributes, x *message.Exchange) (host string, port uint16) {
+func (s *spans) request(a *attributes, x *message.Exchange, from origin) (host string, port uint16) {
 	m := x.Request
 	if m == nil {
 		return host, port
 	}
 	t := parseTarget(m)
+	if from.scheme != "" {
+		t.scheme = from.scheme
+	}
+	if from.host != "" {
+		t.host, t.port = from.host, from.port
+		if t.port == 0 {
+			t.port = standardPort(t.scheme)
+		}
+	}
 	a.text("url.scheme", t.scheme)
 	if t.path != "" {
 		a.text("url.path", t.path)
@@ -201,7 +214,7 @@ func (s *spans) response(a *attributes, x *message.Exchange) bool {
 
 // ends appends the ends of the connection, as they are seen from where the span
 // stands.
-func (s *spans) ends(a *attributes, f *flow.Flow, host string, port uint16) {
+func (s *spans) ends(a *attributes, f *flow.Flow, host string, port uint16, from origin) {
 	peer, local := f.Client, f.Server
 	if s.client {
 		peer, local = local, peer
@@ -211,8 +224,14 @@ func (s *spans) ends(a *attributes, f *flow.Flow, host string, port uint16) {
 		a.number("server.port", uint64(port))
 	}
 	if !s.client {
-		a.address("client.address", peer.Addr())
-		a.number("client.port", uint64(peer.Port()))
+		client, port := from.client, from.clientPort
+		if !client.IsValid() {
+			client, port = peer.Addr(), peer.Port()
+		}
+		a.address("client.address", client)
+		if port > 0 {
+			a.number("client.port", uint64(port))
+		}
 	}
 	a.address("network.peer.address", peer.Addr())
 	a.number("network.peer.port", uint64(peer.Port()))

@@ -238,6 +238,8 @@ func TestTarget(t *testing.T) {
 
 func FuzzSpan(f *testing.F) {
 	f.Add("GET", "/a?b", "traceparent", context, "200")
+	f.Add("GET", "/", "Forwarded", `for="[2001:db8::1]:4711";host=a:1;proto=https, for=_b`, "200")
+	f.Add("GET", "/", "x-forwarded-for", "192.0.2.1:80, ::1", "200")
 	f.Add("CONNECT", "h:1", "host", "[::1]", "abc")
 	f.Fuzz(func(t *testing.T, method, target, name, value, status string) {
 		x := sample()

@@ -2,7 +2,6 @@ package otlp
 
 import (
 	"net"
-	"strconv"
 	"strings"
 
 	"github.com/passiflow/passiflow/message"
@@ -53,17 +52,18 @@ func parseTarget(m *message.Message) target {
 	}
 	rest, _, _ = strings.Cut(rest, "#")
 	t.path, t.query, _ = strings.Cut(rest, "?")
+	t.host, t.port = splitAuthority(authority)
+	return t
+}
+
+// splitAuthority returns host and port; 0: none.
+func splitAuthority(authority string) (string, uint16) {
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		authority = authority[at+1:] // a password has no place in an attribute
 	}
 	host, port, err := net.SplitHostPort(authority)
 	if err != nil {
-		t.host = strings.Trim(authority, "[]")
-		return t
+		return strings.Trim(authority, "[]"), 0
 	}
-	t.host = host
-	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
-		t.port = uint16(n)
-	}
-	return t
+	return host, portOf(port)
 }
