@@ -138,7 +138,7 @@ func (s *stream) finish(from flow.Side, at packet.Time, cut bool) {
 	}
 	d.newest = max(d.newest, at)
 	if len(d.held) == 0 {
-		d.off, d.edge = d.to, false
+		d.off, d.edge = d.to+d.lost, false
 	}
 	s.decode(from, d.held, &Input{Time: at, Final: true, End: true, Cut: cut})
 }

@@ -37,6 +37,27 @@ func TestDecode(t *testing.T) {
 	})
 }
 
+// told notes where each Input stands.
+type told struct{ in []string }
+
+func (d *told) Decode(in *protocol.Input, _ protocol.Out) (int, error) {
+	d.in = append(d.in, fmt.Sprintf("%d lost before %d, %d bytes", in.Lost, in.Offset, len(in.Data)))
+	return len(in.Data), nil
+}
+
+// The last Input of a side stands behind the bytes that are missing at its end.
+func TestLostAtTheEnd(t *testing.T) {
+	d := &told{}
+	w := newWorld(t, func(c *protocol.Config) {
+		c.Protocols[0].New = func(*flow.Flow) protocol.Decoder { return d }
+	})
+	w.open().ask("?a\n").lose(client, "234").ask("6").lose(client, "78").end(client)
+	want := []string{"0 lost before 0, 3 bytes", "3 lost before 6, 1 bytes", "2 lost before 9, 0 bytes"}
+	if diff := cmp.Diff(want, d.in); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDecoderPanics(t *testing.T) {
 	w := newWorld(t, nil)
 	a, b := w.open(), w.open()
