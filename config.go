@@ -51,6 +51,10 @@ type Config struct {
 	// decides about them, for each output of UnitPacket. At the bound the
 	// conversation that began first goes. Default 32 MiB
 	TapeBytes int
+	// HandoverBytes bounds, for each of several workers, the packets that wait for
+	// it after another put them together from fragments. At the bound they are
+	// dropped and counted as packet.Elsewhere. Default 4 MiB
+	HandoverBytes int
 	// Log takes what happens; nil is silent.
 	Log *slog.Logger
 
@@ -114,7 +118,7 @@ type Frames interface {
 
 // DefaultConfig returns the defaults, without sources, protocols and outputs.
 func DefaultConfig() Config {
-	return Config{Workers: 1, TapeBytes: 32 << 20, Parser: packet.DefaultConfig(), Flow: flow.DefaultConfig(), Core: protocol.DefaultConfig()}
+	return Config{Workers: 1, TapeBytes: 32 << 20, HandoverBytes: 4 << 20, Parser: packet.DefaultConfig(), Flow: flow.DefaultConfig(), Core: protocol.DefaultConfig()}
 }
 
 func (c *Config) validate() error {

@@ -49,9 +49,18 @@ func New(cfg Config) (*Passiflow, error) {
 		sources = p.split.sources()
 	}
 	p.cfg.share(len(sources))
+	others := newHandover(sources, p.cfg.HandoverBytes)
+	if others != nil {
+		// What is handed over is late by as much as packets rest in the kernel.
+		p.cfg.Flow.GapWait += lag
+	}
 	n := newNotes(cfg.Log)
-	for _, src := range sources {
-		p.workers = append(p.workers, newWorker(&p.cfg, src, &p.packets, n))
+	for i, src := range sources {
+		w := newWorker(&p.cfg, src, &p.packets, n)
+		if others != nil {
+			w.join(others, i)
+		}
+		p.workers = append(p.workers, w)
 	}
 	return p, nil
 }
@@ -121,6 +130,7 @@ func (p *Passiflow) Run(ctx context.Context) error {
 			if errs[i] != nil || p.reached() {
 				cancel()
 			}
+			w.finish(out)
 		})
 	}
 	if p.split != nil {
@@ -162,6 +172,12 @@ func (p *Passiflow) Stats() Stats {
 		w.mu.Lock()
 		s.add(&w.public)
 		w.mu.Unlock()
+	}
+	// A packet may be told by the worker who took it before the one who gave it
+	// tells that it was read.
+	if s.Walk.Taken > s.Walk.Given {
+		s.Walk.Packets += s.Walk.Taken - s.Walk.Given
+		s.Walk.Given = s.Walk.Taken
 	}
 	if p.split != nil {
 		filtered, beyond := p.split.filtered.Load(), p.split.beyond.Load()

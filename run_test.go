@@ -127,7 +127,7 @@ func laws(t testing.TB, s passiflow.Stats) {
 		what    string
 		in, out uint64
 	}{
-		{"packets", s.Walk.Packets, s.Walk.Filtered + s.Walk.BeyondCount + parsed},
+		{"packets", s.Walk.Packets, s.Walk.Filtered + s.Walk.BeyondCount + parsed + s.Walk.Given - s.Walk.Taken},
 		{"parsed", s.Walk.Parsed[packet.OK], s.Walk.OtherPort + f.Packets},
 		{"payload", f.Payload, f.Delivered + f.Duplicate + f.OutOfWindow + f.AfterReset + f.Refused + f.Unsampled + f.Copies + uint64(s.Pending)},
 		{"bytes", f.Delivered, c.Decoded + c.SkippedBytes + c.OpaqueBytes + uint64(s.Undecoded)},

@@ -10,7 +10,7 @@ import (
 // Walk counts what became of the packets the workers read. At every moment that
 // Stats shows they are conserved:
 //
-//	Packets = Filtered + BeyondCount + the sum of Parsed
+//	Packets = Filtered + BeyondCount + the sum of Parsed + Given - Taken
 //	Parsed[OK] = OtherPort + Flow.Packets (where records are wanted)
 //
 // and further on, where exchanges or messages are wanted,
@@ -26,6 +26,8 @@ type Walk struct {
 	BeyondCount uint64 // read together with the last of Config.Packets; not part of Bytes
 	Cut         uint64 // shorter than on the wire: the snaplen was too small
 	Parsed      [packet.Reasons]uint64
+	Given       uint64 // put together from fragments, and handed over to the worker of what is inside
+	Taken       uint64 // of these, those that it has read; Parsed holds what became of them
 	OtherPort   uint64 // none of Config.Ports
 	Written     uint64 // given to Config.Frames
 	Exchanges   uint64 // records of unit exchange, before the rules
@@ -64,6 +66,8 @@ func (s *Stats) add(o *Stats) {
 	for i := range w.Parsed {
 		w.Parsed[i] += x.Parsed[i]
 	}
+	w.Given += x.Given
+	w.Taken += x.Taken
 	w.OtherPort += x.OtherPort
 	w.Written += x.Written
 	w.Exchanges += x.Exchanges

@@ -37,13 +37,18 @@ type worker struct {
 	pieces []*pieces // of outputs of unit chunk
 	flows  []*flow.Summary
 
+	others *handover // nil: nothing comes from elsewhere
+	inbox  *inbox
+	home   *inbox // of the packet that the parser met last which belongs elsewhere
+	spare  *pile
+
 	count  Walk
 	mu     sync.Mutex
 	public Stats
 }
 
 // run is the walk. It ends with walk; what is on its way then still reaches the
-// outputs by ctx.
+// outputs by ctx, with finish.
 func (w *worker) run(walk, ctx context.Context) error {
 	batch := make([]packet.Packet, source.Batch)
 	o, shared := w.src.(*share)
@@ -54,6 +59,7 @@ func (w *worker) run(walk, ctx context.Context) error {
 		if w.live && n > 0 {
 			w.newest, w.read = batch[n-1].Time, time.Now()
 		}
+		w.accept(ctx)
 		for i := range batch[:n] {
 			if shared {
 				w.now = max(w.now, o.before(n-i))
@@ -76,16 +82,25 @@ func (w *worker) run(walk, ctx context.Context) error {
 			break
 		}
 		if err != nil {
-			w.close(ctx)
 			return err
 		}
 	}
-	w.close(ctx)
 	return nil
 }
 
-// drain bounds how long a live source is read on after the end was asked for.
-const drain = 250 * time.Millisecond
+// finish follows run, when it is known that nothing more is to be read.
+func (w *worker) finish(ctx context.Context) {
+	w.await(ctx)
+	w.close(ctx)
+}
+
+// drain bounds how long a live source is read on after the end was asked for,
+// and settle how soon that may be over: a Read may return for another reason than
+// that there is nothing.
+const (
+	drain  = 250 * time.Millisecond
+	settle = 80 * time.Millisecond
+)
 
 // over tells whether reading has come to its end: at once for a file, and for a
 // live source when it has shown what came before the end was asked for.
@@ -99,7 +114,8 @@ func (w *worker) over(walk context.Context, stopped *time.Time, empty bool) bool
 		*stopped = time.Now()
 		return false
 	}
-	return empty || time.Since(*stopped) >= drain || w.newest.Time().After(*stopped)
+	past := time.Since(*stopped)
+	return empty && past >= settle || past >= drain || w.newest.Time().After(*stopped)
 }
 
 // packet takes one packet as far as it is wanted. It returns false when it was
@@ -130,7 +146,15 @@ func (w *worker) walk(ctx context.Context, p *packet.Packet) {
 	if len(p.Data) < p.Length {
 		w.count.Cut++
 	}
-	r := w.parser.Parse(p)
+	if r := w.parser.Parse(p); r != packet.Elsewhere {
+		w.parsed(ctx, p, r)
+	} else {
+		w.give(ctx, p)
+	}
+}
+
+// parsed takes one packet whose headers have been read to their end.
+func (w *worker) parsed(ctx context.Context, p *packet.Packet, r packet.Reason) {
 	w.count.Parsed[r]++
 	if r == packet.OK && w.ports != nil && !w.port(p.Src.Port()) && !w.port(p.Dst.Port()) {
 		w.count.OtherPort++

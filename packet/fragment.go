@@ -28,7 +28,6 @@ const (
 // + Shed + Replaced + Pending.
 type FragmentStats struct {
 	Datagrams uint64 // datagrams completed
-	Tunnels   uint64 // of these, packets of a tunnel, whose fragments did not show what is inside
 	Completed uint64 // held, then part of a completed datagram
 	Expired   uint64 // held, then dropped after FragmentTimeout
 	Shed      uint64 // held, then dropped because a bound was hit
@@ -41,7 +40,6 @@ type FragmentStats struct {
 // Add adds the counts of o to s.
 func (s *FragmentStats) Add(o *FragmentStats) {
 	s.Datagrams += o.Datagrams
-	s.Tunnels += o.Tunnels
 	s.Completed += o.Completed
 	s.Expired += o.Expired
 	s.Shed += o.Shed
@@ -122,9 +120,9 @@ func (ps *Parser) FragmentStats() FragmentStats {
 	return s
 }
 
-// fragment takes one fragment: len(b)+missing bytes at off. It goes on with
-// the datagram where that is complete.
-func (ps *Parser) fragment(p *Packet, proto Proto, id uint32, off int, more bool, b []byte, missing, depth int) Reason {
+// fragment takes one fragment: len(b)+missing bytes at off, behind a header of
+// head bytes that says so. It goes on with the datagram where that is complete.
+func (ps *Parser) fragment(p *Packet, proto Proto, id uint32, off int, more bool, b []byte, head, missing, depth int) Reason {
 	if ps.heads != nil {
 		return ps.partFragment(p, proto, id, off, b, missing, depth)
 	}
@@ -207,18 +205,15 @@ func (ps *Parser) fragment(p *Packet, proto Proto, id uint32, off int, more bool
 	if d.hole < size {
 		size, missing = d.hole, size-d.hole
 	}
-	b = f.finish(i, p.Time)[:size]
-	plain := p.Tunnel.Kind == NoTunnel
-	var r Reason
-	if v6 {
-		r = ps.extensions(p, proto, b, missing, depth)
-	} else {
-		r = ps.transport(p, proto, b, missing, depth)
+	joined := f.finish(i, p.Time)[:size]
+	ps.inside = true
+	if ps.whole.mine != nil && mayTunnel(proto) && ps.lay(p, proto, b, head, joined) {
+		if joined = ps.whole.frame[ps.whole.at:]; !ps.whole.mine(p.Link, ps.whole.frame) {
+			ps.whole.rest = Rest{ps.whole.frame, ps.whole.at, proto, missing, depth, ps.trials, ps.liar}
+			return Elsewhere
+		}
 	}
-	if plain && r == OK && p.Tunnel.Kind != NoTunnel {
-		f.stats.Tunnels++
-	}
-	return r
+	return ps.payload(p, proto, joined, missing, depth)
 }
 
 // compare tells how many of the bytes off to end are held already, whether

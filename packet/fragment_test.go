@@ -104,35 +104,6 @@ func TestFragments(t *testing.T) {
 	}
 }
 
-// Fragments of a tunnel's packets are counted; those inside of a tunnel show
-// which conversation they belong to.
-func TestFragmentsOfTunnels(t *testing.T) {
-	plain := pt.TCP(1000, 80, pt.Seg{Flags: packet.ACK, Data: pattern(300)})
-	tunnel := pt.UDP(50000, 4789, pt.VXLAN(7, pt.Ether(pt.IPv4("10.0.0.1", "10.0.0.2", plain))))
-	var outside, inside, none [][]byte
-	for _, f := range (pt.IP4{ID: 1}).Fragments("192.0.2.1", "192.0.2.2", 120, tunnel) {
-		outside = append(outside, pt.Ether(f).Bytes)
-	}
-	for _, f := range (pt.IP4{ID: 2}).Fragments("10.0.0.1", "10.0.0.2", 120, plain) {
-		none = append(none, pt.Ether(f).Bytes)
-		inside = append(inside, pt.Ether(pt.IPv4("192.0.2.1", "192.0.2.2", pt.UDP(50000, 4789, pt.VXLAN(7, pt.Ether(f))))).Bytes)
-	}
-	for name, c := range map[string]struct {
-		frames [][]byte
-		want   uint64
-	}{"outside": {outside, 1}, "inside": {inside, 0}, "none": {none, 0}} {
-		ps := packet.NewParser(packet.DefaultConfig())
-		var last packet.Reason
-		for i, f := range c.frames {
-			p := pt.Packet(packet.Time(i), pt.Raw(f))
-			last = ps.Parse(&p)
-		}
-		if s := ps.FragmentStats(); last != packet.OK || s.Datagrams != 1 || s.Tunnels != c.want {
-			t.Errorf("%s: %v, %+v, want %d of tunnels", name, last, s, c.want)
-		}
-	}
-}
-
 func TestFragmentsThatContradict(t *testing.T) {
 	h := pt.IP4{ID: 3}
 	data := pattern(64)

@@ -72,7 +72,7 @@ func (ps *Parser) ipv4(p *Packet, b []byte, depth int) Reason {
 	p.Dst = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[16:20])), 0)
 	ps.a, ps.b = uint64(be32(b[12:16])), uint64(be32(b[16:20]))
 	if f := be16(b[6:8]); f&0x3fff != 0 {
-		return ps.fragment(p, Proto(b[9]), uint32(be16(b[4:6])), int(f&0x1fff)*8, f&0x2000 != 0, b[head:], missing, depth)
+		return ps.fragment(p, Proto(b[9]), uint32(be16(b[4:6])), int(f&0x1fff)*8, f&0x2000 != 0, b[head:], head, missing, depth)
 	}
 	return ps.transport(p, Proto(b[9]), b[head:], missing, depth)
 }
@@ -81,7 +81,7 @@ func (ps *Parser) ipv4(p *Packet, b []byte, depth int) Reason {
 // frame were there on the wire. A header may lie, or a tool may have shortened
 // the frame.
 func (ps *Parser) lacking(p *Packet, n int) int {
-	if ps.frags.handed > 0 {
+	if ps.inside {
 		return n
 	}
 	if most := max(p.Length-len(p.Data), 0); n > most {
@@ -107,8 +107,7 @@ func (ps *Parser) ipv6(p *Packet, b []byte, depth int) Reason {
 	}
 	p.Src = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), 0)
 	p.Dst = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[24:40])), 0)
-	ps.a = fold(be64(b[8:16])^ps.seed[0], be64(b[16:24])^ps.seed[1])
-	ps.b = fold(be64(b[24:32])^ps.seed[0], be64(b[32:40])^ps.seed[1])
+	ps.addresses6(b[8:24], b[24:40])
 	length, missing := int(be16(b[4:6])), 0
 	next := Proto(b[6])
 	b = b[40:]
@@ -121,6 +120,12 @@ func (ps *Parser) ipv6(p *Packet, b []byte, depth int) Reason {
 		missing = max(p.Length-len(p.Data), 0)
 	}
 	return ps.extensions(p, next, b, missing, depth)
+}
+
+// addresses6 sets what Hash takes of two IPv6 addresses.
+func (ps *Parser) addresses6(src, dst []byte) {
+	ps.a = fold(be64(src)^ps.seed[0], be64(src[8:])^ps.seed[1])
+	ps.b = fold(be64(dst)^ps.seed[0], be64(dst[8:])^ps.seed[1])
 }
 
 // extensions walks the extension headers of IPv6, and an AH of either version.
@@ -143,7 +148,7 @@ func (ps *Parser) extensions(p *Packet, next Proto, b []byte, missing, depth int
 				return short(p)
 			}
 			if f := be16(b[2:]); f&0xfff9 != 0 {
-				return ps.fragment(p, Proto(b[0]), be32(b[4:]), int(f&0xfff8), f&1 != 0, b[8:], missing, depth)
+				return ps.fragment(p, Proto(b[0]), be32(b[4:]), int(f&0xfff8), f&1 != 0, b[8:], 8, missing, depth)
 			}
 			size = 8 // an atomic fragment (RFC 6946)
 		default:

@@ -47,6 +47,8 @@ type Parser struct {
 	liar     bool                 // an IP header announced more than the frame had
 	ports    map[uint16]TunnelKind
 	frags    fragments
+	inside   bool // what is read is the content of a datagram that was put together
+	whole    whole
 }
 
 // NewParser returns a Parser with the bounds of c.
@@ -81,8 +83,8 @@ func NewParser(c Config) *Parser {
 // card fills them in. p.Payload is valid until p.Data changes or Parse is
 // called again.
 func (ps *Parser) Parse(p *Packet) Reason {
-	if ps.frags.handed != 0 {
-		ps.frags.takeBack()
+	if ps.inside {
+		ps.leave()
 	}
 	p.Tunnel = p.Outer
 	p.VLAN = 0

@@ -50,8 +50,7 @@ func (q *Partitioner) Key(p *Packet) uint64 {
 
 // partFragment sets the innermost addresses for a fragment.
 func (ps *Parser) partFragment(p *Packet, proto Proto, id uint32, off int, b []byte, missing, depth int) Reason {
-	switch proto {
-	case TCP, SCTP, protoICMP, protoICMPv6:
+	if !mayTunnel(proto) {
 		return OK
 	}
 	tag := fold(ps.a^ps.seed[2], ps.b+uint64(id)<<8) | 1
@@ -66,12 +65,7 @@ func (ps *Parser) partFragment(p *Packet, proto Proto, id uint32, off int, b []b
 		return OK
 	}
 	ps.headless = true
-	var r Reason
-	if p.Src.Addr().Is6() {
-		r = ps.extensions(p, proto, b, missing, depth)
-	} else {
-		r = ps.transport(p, proto, b, missing, depth)
-	}
+	r := ps.payload(p, proto, b, missing, depth)
 	*h = partHead{tag: tag, a: ps.a, b: ps.b, time: p.Time, deep: r == TooDeep}
 	if r == TooDeep {
 		return r

@@ -98,7 +98,7 @@ func (ps *Parser) try(p *Packet, b []byte, depth int) (Reason, bool) {
 			if !ps.liar || kind == 4 {
 				return OK, true
 			}
-		case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep, Unsupported:
+		case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep, Unsupported, Elsewhere:
 			return r, true
 		case NotIP:
 			if kind == 1 { // the type was a known one: ARP, or an LLC frame

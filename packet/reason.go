@@ -16,13 +16,14 @@ const (
 	FragmentBad                     // a fragment that contradicts bytes held already, or exceeds a datagram
 	FragmentShed                    // a fragment refused because a bound was hit
 	FragmentDuplicate               // a fragment whose bytes were all held already
+	Elsewhere                       // it made a datagram whole that another Parser goes on with; see Parser.Route
 	reasons
 )
 
 // Reasons is the count of Reason values.
 const Reasons = int(reasons)
 
-var reasonNames = [Reasons]string{"ok", "held_fragment", "malformed", "truncated", "not_ip", "unsupported", "too_deep", "fragment_bad", "fragment_shed", "fragment_duplicate"}
+var reasonNames = [Reasons]string{"ok", "held_fragment", "malformed", "truncated", "not_ip", "unsupported", "too_deep", "fragment_bad", "fragment_shed", "fragment_duplicate", "handover_full"}
 
 // String returns the counter name of the reason.
 func (r Reason) String() string {

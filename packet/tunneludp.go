@@ -142,7 +142,7 @@ func (ps *Parser) tunnel(p *Packet, kind TunnelKind, dport uint16, b []byte, dep
 			ps.liar = ps.liar || liar
 			return OK, true
 		}
-	case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep:
+	case Held, FragmentDuplicate, FragmentBad, FragmentShed, TooDeep, Elsewhere:
 		return r, true
 	}
 	ps.restore(p, &o)

@@ -34,6 +34,18 @@ type Live interface {
 	Live() bool
 }
 
+// Shared is what a source also is when it is one of several that share what is
+// captured by the addresses of a conversation: the kernel chooses before
+// fragments are put together, and they do not show what is inside of a tunnel.
+type Shared interface {
+	// Place returns which of these sources, counted from 0 in the order in which
+	// they were opened, would have shown frame. Only the source's reader calls it.
+	Place(l packet.Link, frame []byte) int
+	// Wake makes a Read that waits return, or the next one that would wait. It may
+	// be called by any goroutine.
+	Wake()
+}
+
 // Interface describes one place that packets of a source come from.
 type Interface struct {
 	Name     string // "eth0"; for a file the interface it names, or the file's own name

@@ -18,7 +18,6 @@ type watch struct {
 	progress source.Progress // nil: not shown
 	shown    bool
 	told     bool
-	torn     bool // it was said that fragments are in the wrong worker
 }
 
 func newWatch(s *session) *watch {
@@ -34,19 +33,10 @@ func (w *watch) look() {
 	if w.progress != nil {
 		w.show()
 	}
-	several := !w.torn && w.s.config.Capture.Workers > 1 && filtersItself(w.s.config)
-	if w.told && !several {
-		return
-	}
-	st := w.s.flow.Stats()
-	if several && st.Fragments.Tunnels > 0 {
-		w.torn = true
-		w.s.log.Warn("packets of a tunnel come in fragments, which do not show which worker they belong to: conversations are torn; "+
-			"use one worker, or for IPv4 --defragment yes", "packets", st.Fragments.Tunnels)
-	}
 	if w.told {
 		return
 	}
+	st := w.s.flow.Stats()
 	if st.Walk.Exchanges+st.Walk.Messages > 0 || w.s.out.pushed() {
 		w.told = true
 	} else if time.Since(w.s.begin) >= w.s.config.Run.Silence {

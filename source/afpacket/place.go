@@ -49,6 +49,11 @@ type placer struct {
 // placement returns the fanout program. VXLAN and GENEVE are looked for on the
 // given UDP ports, too.
 func placement(vxlan, geneve []uint16) ([]bpf.RawInstruction, error) {
+	return placing((*placer).entry, vxlan, geneve)
+}
+
+// placing writes the program behind its entry, which knows how a packet begins.
+func placing(entry func(*placer), vxlan, geneve []uint16) ([]bpf.RawInstruction, error) {
 	p := &placer{vxlan: vxlan, geneve: geneve}
 	p.last, p.deep = p.label(), p.label()
 	for i := range p.level {
@@ -60,7 +65,7 @@ func placement(vxlan, geneve []uint16) ([]bpf.RawInstruction, error) {
 			l.tag[t] = p.label()
 		}
 	}
-	p.entry()
+	entry(p)
 	for i := range p.level {
 		p.link(i)
 		p.network4(i)

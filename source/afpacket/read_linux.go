@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -31,6 +32,9 @@ type worker struct {
 	names map[int]int // index of the system → index in the list, for any
 	last  [2]int      // the entry of names that was used last
 	brisk bool        // packets came during the last wait, and there is a processor to spare: see ppoll
+	homes homes
+
+	called atomic.Bool // Wake was called
 
 	mu       sync.Mutex
 	busy     bool    // in Read, or its packets are still lent
@@ -81,7 +85,7 @@ func (w *worker) Read(batch []packet.Packet) (int, error) {
 		w.mu.Lock()
 		changed := w.fresh || w.closed
 		w.mu.Unlock()
-		if changed {
+		if w.called.Swap(false) || changed {
 			break
 		}
 	}
@@ -317,6 +321,18 @@ func (w *worker) add(r *ring) {
 	}
 	w.mu.Unlock()
 	w.rouse()
+}
+
+// Place implements source.Shared.
+func (w *worker) Place(l packet.Link, frame []byte) int {
+	return int(w.homes.hash(&w.group.cfg, l, frame) % uint32(w.group.cfg.Workers))
+}
+
+// Wake implements source.Shared.
+func (w *worker) Wake() {
+	if !w.called.Swap(true) {
+		w.rouse()
+	}
 }
 
 func (w *worker) rouse() {

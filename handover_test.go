@@ -1,0 +1,303 @@
+package passiflow_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/packet/packettest"
+	"github.com/passiflow/passiflow/source"
+)
+
+// branch is one of several wires that share what is captured. Its Read waits for
+// long, lest a worker that nobody wakes goes unnoticed.
+type branch struct {
+	*wire
+	of    int
+	woken chan struct{}
+}
+
+func (b *branch) Read(batch []packet.Packet) (int, error) {
+	select {
+	case p, ok := <-b.packets:
+		if !ok {
+			return 0, b.err
+		}
+		batch[0] = p
+		b.read.Add(1)
+		return 1, nil
+	case <-b.done:
+		return 0, io.EOF
+	case <-b.woken:
+	case <-time.After(time.Second):
+	}
+	return 0, nil
+}
+
+func (b *branch) Place(_ packet.Link, frame []byte) int { return home(frame, b.of) }
+
+func (b *branch) Wake() {
+	select {
+	case b.woken <- struct{}{}:
+	default:
+	}
+}
+
+// home is the wire of a frame: by the client of the conversation inside of the
+// tunnel, and by the tunnel's ends, 1, where it is a fragment.
+func home(frame []byte, n int) int {
+	at := 14 + 40
+	if frame[14+6] == 44 {
+		if frame[at+2] != 0 || frame[at+3]&0xf9 != 0 {
+			return 1 % n
+		}
+		at += 8
+	}
+	ip := frame[at+8+8+14:]
+	a, b := int(ip[15]), int(ip[19])
+	return max(a, b) % n
+}
+
+// tunnelled is a capture of conversations in a tunnel over IPv6, of whose packets
+// the large ones come in fragments, beginning now.
+func tunnelled(t testing.TB, conversations, exchanges int) (all []packet.Packet) {
+	tape := packettest.NewTape()
+	for i := range conversations {
+		c := tape.Open(fmt.Sprintf("10.0.0.%d:%d", 10+i, 20000+i), "10.1.0.1:80", func(in packettest.Piece) packettest.Piece {
+			return packettest.Ether(packettest.IPv6("fd00::1", "fd00::2", packettest.UDP(5000, 4789, packettest.VXLAN(7, packettest.Ether(in)))))
+		})
+		for k := range exchanges {
+			c.Client(fmt.Sprintf("GET /%d/%d HTTP/1.1\r\nHost: a\r\n\r\n", i, k))
+			c.Server("HTTP/1.1 200 OK\r\nContent-Length: 2500\r\n\r\n" + string(bytes.Repeat([]byte("x"), 2500)))
+		}
+		c.Close()
+	}
+	f, batch := open(t, tape.Bytes()), make([]packet.Packet, 1)
+	defer f.Close()
+	now, id := time.Now(), uint32(0)
+	var first packet.Time
+	for {
+		n, err := f.Read(batch)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if n == 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		p := batch[0]
+		if first == 0 {
+			first = p.Time
+		}
+		p.Time = packet.Time(now.UnixNano()).Add(p.Time.Sub(first))
+		frames := [][]byte{bytes.Clone(p.Data)}
+		if len(p.Data) > 600 {
+			frames, id = nil, id+1
+			in := packettest.Raw(bytes.Clone(p.Data[14+40:])).As(0, packet.UDP)
+			for _, x := range packettest.Fragments6("fd00::1", "fd00::2", id, 700, in) {
+				frames = append(frames, packettest.Ether(x).Bytes)
+			}
+		}
+		for _, x := range frames {
+			p.Data, p.Length = x, len(x)
+			all = append(all, p)
+		}
+	}
+}
+
+// branches returns n wires, and what puts packets on them as time passes.
+func branches(n int) (all []*branch, sources []source.Source, feed func([]packet.Packet)) {
+	for range n {
+		b := &branch{wire: newWire(), of: n, woken: make(chan struct{}, 1)}
+		all, sources = append(all, b), append(sources, b)
+	}
+	return all, sources, func(packets []packet.Packet) {
+		var last packet.Time
+		for _, p := range packets {
+			if last != 0 {
+				time.Sleep(p.Time.Sub(last))
+			}
+			last = p.Time
+			all[home(p.Data, n)].packets <- p
+		}
+	}
+}
+
+// What comes in fragments, to whichever worker, is read by the one of its
+// conversation, while it goes on and when the end was asked for.
+func TestHandover(t *testing.T) {
+	packets := tunnelled(t, 6, 4)
+	var want []string
+	for _, n := range []int{1, 2, 4} {
+		_, sources, feed := branches(n)
+		cfg, out := config(sources...)
+		p := start(t, cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			feed(packets)
+			cancel()
+		}()
+		if err := run(ctx, t, p); err != nil {
+			t.Error(err)
+		}
+		got := out.sorted()
+		if n == 1 {
+			if want = got; len(want) != 24 {
+				t.Fatalf("%d records: %v", len(want), want)
+			}
+			continue
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%d workers: %s", n, d)
+		}
+		w := p.Stats().Walk
+		if w.Given == 0 || w.Given != w.Taken || w.Parsed[packet.Elsewhere] != 0 || w.Packets != uint64(len(packets)) {
+			t.Errorf("%d workers, %d packets: %+v", n, len(packets), w)
+		}
+	}
+}
+
+// A worker whose own wire is silent is woken for what it is handed.
+func TestHandoverWakes(t *testing.T) {
+	all, sources, _ := branches(2)
+	packets := tunnelled(t, 1, 1)
+	cfg, out := config(sources...)
+	out.grown = make(chan struct{}, 1)
+	p := start(t, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	for i := range packets {
+		all[home(packets[i].Data, 2)].packets <- packets[i]
+	}
+	select {
+	case <-out.grown:
+	case <-time.After(800 * time.Millisecond):
+		t.Error("nothing told before the next time that Read returns")
+	}
+	laws(t, p.Stats())
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// Whoever has nothing more to read still takes what others hand over.
+func TestHandoverAfterTheEnd(t *testing.T) {
+	all, sources, _ := branches(2)
+	cfg, out := config(sources...)
+	p := start(t, cfg)
+	var late []packet.Packet
+	for _, x := range tunnelled(t, 4, 2) {
+		if home(x.Data, 2) == 1 {
+			late = append(late, x)
+			continue
+		}
+		all[0].packets <- x
+	}
+	all[0].err = io.EOF
+	close(all[0].packets)
+	go func() {
+		for all[0].read.Load() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(50 * time.Millisecond)
+		for _, x := range late {
+			all[1].packets <- x
+		}
+		all[1].err = io.EOF
+		close(all[1].packets)
+	}()
+	if err := run(t.Context(), t, p); err != nil {
+		t.Error(err)
+	}
+	w := p.Stats().Walk
+	if w.Given == 0 || w.Given != w.Taken || len(out.sorted()) < 8 {
+		t.Errorf("%+v\n%v", w, out.sorted())
+	}
+}
+
+// What finds no room is counted, and the conversation says what it misses.
+func TestHandoverFull(t *testing.T) {
+	_, sources, feed := branches(3)
+	packets := tunnelled(t, 3, 2)
+	cfg, _ := config(sources...)
+	cfg.HandoverBytes = 1000
+	p := start(t, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		feed(packets)
+		cancel()
+	}()
+	if err := run(ctx, t, p); err != nil {
+		t.Error(err)
+	}
+	if w := p.Stats().Walk; w.Parsed[packet.Elsewhere] == 0 || w.Given != w.Taken || p.Stats().Flow.Lost == 0 {
+		t.Errorf("%+v", w)
+	}
+}
+
+// The sums hold at any time, and the end may come at any time.
+func TestHandoverStats(t *testing.T) {
+	for _, count := range []uint64{0, 30} {
+		_, sources, feed := branches(3)
+		packets := tunnelled(t, 6, 3)
+		cfg, _ := config(sources...)
+		cfg.Packets = count
+		p := start(t, cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		go func() {
+			feed(packets)
+			cancel()
+		}()
+		for running := true; running; {
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Error(err)
+				}
+				running = false
+			case <-time.After(time.Millisecond):
+				s := p.Stats()
+				laws(t, s)
+				if s.Walk.Taken > s.Walk.Given {
+					t.Errorf("%d taken of %d", s.Walk.Taken, s.Walk.Given)
+				}
+			}
+		}
+		if w := p.Stats().Walk; w.Given != w.Taken {
+			t.Errorf("%+v", w)
+		}
+		cancel()
+	}
+}
+
+// Sources that do not share what is captured hand nothing over.
+func TestNoHandover(t *testing.T) {
+	all, _, _ := branches(2)
+	cfg, _ := config(all[0].wire, all[1].wire)
+	p := start(t, cfg)
+	for _, x := range tunnelled(t, 2, 1) {
+		all[home(x.Data, 2)].packets <- x
+	}
+	for _, b := range all {
+		b.err = io.EOF
+		close(b.packets)
+	}
+	if err := run(t.Context(), t, p); err != nil {
+		t.Error(err)
+	}
+	if w := p.Stats().Walk; w.Given != 0 || w.Parsed[packet.Elsewhere] != 0 {
+		t.Errorf("%+v", w)
+	}
+}
+
+var _ source.Shared = (*branch)(nil)
