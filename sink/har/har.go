@@ -182,13 +182,17 @@ func (a *archive) next() error {
 		if errors.Is(err, fs.ErrExist) && !a.config.Replace {
 			continue
 		}
-		if errors.Is(err, fs.ErrExist) {
-			f, err = os.OpenFile(a.path(n), os.O_RDWR|os.O_TRUNC, 0)
-		}
-		if err == nil {
-			err = a.begin(f)
+		exists := errors.Is(err, fs.ErrExist)
+		if exists {
+			f, err = os.OpenFile(a.path(n), os.O_RDWR, 0) // emptied when it is locked
 		}
 		if err != nil {
+			return err
+		}
+		if err := a.begin(f); err != nil {
+			if !exists {
+				err = errors.Join(err, os.Remove(a.path(n))) // or each attempt leaves one
+			}
 			return err
 		}
 		a.number = n
@@ -208,12 +212,14 @@ func (a *archive) begin(f *os.File) error {
 	if err == nil {
 		_, err = f.WriteAt(append(head, ends...), 0)
 	}
-	if err == nil && a.f != nil {
-		err = errors.Join(a.f.Sync(), a.f.Close())
-	}
 	if err != nil {
 		f.Close()
 		return err
+	}
+	if a.f != nil {
+		if err := errors.Join(a.f.Sync(), a.f.Close()); err != nil {
+			a.config.Log.Warn("an archive was closed, and its end may not be on the disk", "file", a.path(a.number), "error", err)
+		}
 	}
 	a.f, a.end, a.empty, a.torn = f, int64(len(head)), true, false
 	return nil

@@ -281,3 +281,55 @@ func TestFaults(t *testing.T) {
 		t.Error("another's file was changed")
 	}
 }
+
+// unsafeDisk does not say that it has what it was given.
+type unsafeDisk struct{ handle }
+
+func (unsafeDisk) Sync() error { return errFull }
+
+// An archive that cannot be closed well is closed all the same: the next takes
+// its place, once.
+func TestRotateOnBadDisk(t *testing.T) {
+	c := config(t)
+	c.RotateBytes = 2000
+	s := open(t, c)
+	s.f = unsafeDisk{s.f}
+	for i := range 10 {
+		if err := s.Write(t.Context(), []*message.Exchange{record(300 + i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all, _ := filepath.Glob(filepath.Join(filepath.Dir(c.Path), "*"))
+	n := 0
+	for _, path := range all {
+		n += len(read(t, path))
+	}
+	if len(all) != 2 || n != 10 {
+		t.Errorf("%d entries in %v", n, all)
+	}
+}
+
+// What another program is writing stays as it is.
+func TestRotateBesideOthers(t *testing.T) {
+	c := config(t)
+	c.RotateBytes, c.Replace = 500, true
+	s := open(t, c)
+	defer s.Close(t.Context())
+	other := c
+	other.Path = s.path(2)
+	o := open(t, other)
+	defer o.Close(t.Context())
+	if err := o.Write(t.Context(), []*message.Exchange{record(1)}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for i := 0; err == nil && i < 10; i++ {
+		err = s.Write(t.Context(), []*message.Exchange{record(300)})
+	}
+	if got := read(t, other.Path); err == nil || len(got) != 1 {
+		t.Errorf("%d entries are left of the other's, error %v", len(got), err)
+	}
+}
