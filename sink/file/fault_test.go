@@ -39,6 +39,13 @@ func (f *full) Write(b []byte) (int, error) {
 	return f.handle.Write(b)
 }
 
+func (f *full) Stat() (os.FileInfo, error) {
+	if f.r.Float64() < f.share/4 {
+		return nil, errFull
+	}
+	return f.handle.Stat()
+}
+
 func (f *full) Truncate(n int64) error {
 	if f.r.Float64() < f.share {
 		return errFull

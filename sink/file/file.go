@@ -180,21 +180,22 @@ func (s *file) put(b []byte) error {
 	if err := s.ready(int64(len(b))); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	size, err := s.size()
+	if err != nil { // where to cut would not be known
+		return fmt.Errorf("write: %w", err)
+	}
 	out := b
 	if s.pack != nil {
 		out = s.pack.add(b)
 	}
-	size, err := s.size()
-	if err == nil {
-		_, err = s.f.Write(out)
-	}
-	if err == nil {
+	_, err = s.f.Write(out)
+	switch {
+	case err == nil:
 		if s.pack != nil {
 			s.pack.taken(b)
 		}
 		return nil
-	}
-	if s.odd {
+	case s.odd:
 		return sink.Broken(fmt.Errorf("write: %w", err))
 	}
 	s.torn = size
