@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"syscall"
 
 	"github.com/passiflow/passiflow/message"
@@ -81,7 +82,8 @@ func write(ctx context.Context, w io.Writer, b []byte) error {
 }
 
 // ReaderGone tells whether err says that whoever read a pipe has stopped, such
-// as head(1): a reason to end, and not a fault.
+// as head(1): a reason to end, and not a fault. A connection that breaks is one.
 func ReaderGone(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+	var connection *net.OpError
+	return (errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)) && !errors.As(err, &connection)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/passiflow/passiflow"
 	"github.com/passiflow/passiflow/internal/config"
+	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/source/filter"
 )
 
@@ -91,7 +92,7 @@ func (e *exit) Unwrap() error { return e.err }
 // report tells err on w and returns the exit code. What is not an exit comes
 // from reading the command line.
 func report(w io.Writer, err error) int {
-	if err == nil || errors.Is(err, syscall.EPIPE) {
+	if err == nil || sink.ReaderGone(err) {
 		return exitOK
 	}
 	code := exitUsage

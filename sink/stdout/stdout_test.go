@@ -3,7 +3,10 @@ package stdout_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"net"
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/passiflow/passiflow/flow"
@@ -70,5 +73,13 @@ func TestReaderGone(t *testing.T) {
 	err = s.Write(t.Context(), []*message.Exchange{{Flow: &flow.Flow{}}})
 	if !sink.ReaderGone(err) || !sink.IsBroken(err) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A receiver that goes away is no reader who has seen enough.
+func TestConnectionBroken(t *testing.T) {
+	err := fmt.Errorf("post: %w", &net.OpError{Op: "write", Net: "tcp", Err: os.NewSyscallError("write", syscall.EPIPE)})
+	if sink.ReaderGone(err) {
+		t.Errorf("%v is taken for the end of a pipe", err)
 	}
 }
