@@ -213,6 +213,39 @@ func (s *silent) Close() error {
 	return nil
 }
 
+// quiet is a live source that has nothing more behind what a file holds.
+type quiet struct{ source.Source }
+
+func (quiet) Live() bool { return true }
+
+func (s quiet) Read(batch []packet.Packet) (int, error) {
+	n, err := s.Source.Read(batch)
+	if errors.Is(err, io.EOF) {
+		time.Sleep(time.Millisecond)
+		return n, nil
+	}
+	return n, err
+}
+
+// A hook that fails ends Start, also where no packet comes any more.
+func TestFailureWhileQuiet(t *testing.T) {
+	tape := packettest.NewTape()
+	c := tape.Open("10.0.0.1:40000", "10.0.0.2:8090", nil)
+	c.Client("hello")
+	f, err := pcapfile.Open(pcapfile.Config{Paths: []string{"-"}, Stdin: bytes.NewReader(tape.Bytes())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	boom := errors.New("boom")
+	m := mirror.NewGopacketTrafficMirror(mirror.GopacketMirrorConfig{ObservedPort: observed, Options: mirror.Options{Workers: 1, MidStream: true},
+		RecordHook: mirror.TrafficMirrorHookFunc(func(context.Context, *mirror.ObservedTrafficChunk) ([]byte, bool, error) { return nil, false, boom })})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := m.Start(ctx, mirror.NewSourceObservedPacketSource(quiet{f})); !errors.Is(err, boom) {
+		t.Error(err)
+	}
+}
+
 func TestOwnSourceEnds(t *testing.T) {
 	m := mirror.NewGopacketTrafficMirror(mirror.GopacketMirrorConfig{ObservedPort: observed})
 	ctx, cancel := context.WithCancel(t.Context())

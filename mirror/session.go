@@ -123,7 +123,7 @@ func (s *session) read(from source.Source) error {
 	l, ok := from.(source.Live)
 	live := ok && l.Live()
 	batch := make([]packet.Packet, source.Batch)
-	for s.ctx.Err() == nil {
+	for s.ctx.Err() == nil && !s.ended.Load() {
 		n, err := from.Read(batch)
 		for i := range batch[:n] {
 			p := &batch[i]
@@ -134,7 +134,7 @@ func (s *session) read(from source.Source) error {
 				continue
 			}
 			if s.take(p); s.ended.Load() {
-				return nil
+				break
 			}
 		}
 		if live && n > 0 {
