@@ -18,6 +18,9 @@ type notes struct {
 	at  time.Time // of the last line about evictions
 	n   uint64    // evictions since
 	tls bool
+
+	failedAt time.Time // of the last line about rules
+	failed   uint64    // records they failed on since
 }
 
 func newNotes(log *slog.Logger) *notes {
@@ -53,6 +56,18 @@ func (n *notes) opaque(f *flow.Flow, o *protocol.Opaque) {
 	}
 	if n.log.Enabled(context.Background(), slog.LevelDebug) {
 		n.log.Debug("conversation not read", "client", f.Client, "server", f.Server, "why", o.Error())
+	}
+}
+
+// unruled tells of rules that failed on a record, at most once a minute: it may
+// be each.
+func (n *notes) unruled(f *flow.Flow, cause any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failed++
+	if now := time.Now(); now.Sub(n.failedAt) >= time.Minute {
+		n.log.Error("rules failed; the record is dropped, as it may not be masked", "client", f.Client, "server", f.Server, "cause", cause, "failed", n.failed)
+		n.failedAt, n.failed = now, 0
 	}
 }
 

@@ -75,7 +75,7 @@ func (w *worker) apply(r rule.Rule, x *message.Exchange) (keep bool) {
 		if cause := recover(); cause != nil {
 			keep = false
 			w.count.RuleFailed++
-			w.notes.broken(x.Flow, "rules", cause)
+			w.notes.unruled(x.Flow, cause)
 		}
 	}()
 	if r.Apply(x) {
