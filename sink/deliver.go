@@ -227,32 +227,59 @@ func (q *Queue[T]) again(ctx context.Context, timer *time.Timer, err error, stak
 		q.cancel()
 		return true
 	}
-	q.sleep(ctx, timer, q.pace.wait(RetryAfter(err)))
-	return true
+	return q.sleep(ctx, timer, RetryAfter(err))
 }
 
 // closingWait is the longest wait between attempts once the queue is closing:
 // the time for that is short.
 const closingWait = 250 * time.Millisecond
 
-func (q *Queue[T]) sleep(ctx context.Context, timer *time.Timer, d time.Duration) {
-	ending := q.ending
-	if q.pace.bounded() {
-		ending = nil // shorter waits would use up the attempts before the sink is back
+// sleep waits until the next attempt, for which the sink has asked to be left
+// alone so long. That is kept also while the queue is closing, within the time
+// for it; where there is a spool nobody waits then, and it reports false.
+func (q *Queue[T]) sleep(ctx context.Context, timer *time.Timer, asked time.Duration) (more bool) {
+	d, counted := q.pace.wait(0), q.pace.bounded()
+	if len(q.config.Retry.Schedule) > 0 {
+		asked = 0 // who wants these waits gets these
 	}
+	begin, wait, ending := time.Now(), max(d, asked), q.ending
 	select {
 	case <-ending:
-		d, ending = min(d, closingWait), nil
+		if !counted { // shorter waits would use up the attempts before the sink is back
+			d = min(d, closingWait)
+		}
+		wait, ending = max(d, min(asked, q.pace.left(begin))), nil
 	default:
 	}
-	timer.Reset(d)
+	timer.Reset(wait)
 	select {
 	case <-timer.C:
+		return true
 	case <-ctx.Done():
 		timer.Stop()
+		return true
 	case <-ending:
 		timer.Stop()
 	}
+	now := time.Now()
+	passed := now.Sub(begin)
+	if q.keeper != nil && asked > passed {
+		return false
+	}
+	q.pace.closing(now)
+	wait = min(asked-passed, q.pace.left(now))
+	if counted {
+		wait = max(wait, d-passed)
+	}
+	if wait > 0 {
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+	return true
 }
 
 // took notes that the sink works.

@@ -33,6 +33,14 @@ func (p *pace) closing(now time.Time) bool {
 	return now.Sub(p.began) >= p.config.Closing
 }
 
+// left returns how much of the time for closing is left.
+func (p *pace) left(now time.Time) time.Duration {
+	if p.began.IsZero() {
+		return p.config.Closing
+	}
+	return p.config.Closing - now.Sub(p.began)
+}
+
 // failed notes that the sink failed and tells whether the batch may be tried
 // again.
 func (p *pace) failed() (again bool) {

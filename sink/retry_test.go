@@ -344,3 +344,86 @@ func TestRetryCountedClosing(t *testing.T) {
 		})
 	}
 }
+
+// TestRetryAfterClosing keeps the time that a receiver wants to be left alone
+// also while the queue is closing, as far as the time for that goes.
+func TestRetryAfterClosing(t *testing.T) {
+	busy := func(after time.Duration) error { return &sink.StatusError{Status: 429, After: after} }
+	for name, c := range map[string]struct {
+		asks    time.Duration // of each answer
+		busyFor time.Duration // from the beginning
+		before  time.Duration // until Close
+		change  func(*sink.RetryConfig)
+		want    []time.Duration // deliveries, from the beginning
+		lost    int64
+	}{
+		"closed before":        {asks: 8 * time.Second, busyFor: 5 * time.Second, want: []time.Duration{0, 8 * time.Second}},
+		"closed meanwhile":     {asks: 8 * time.Second, busyFor: 5 * time.Second, before: 3 * time.Second, want: []time.Duration{0, 8 * time.Second}},
+		"longer than the time": {asks: time.Hour, busyFor: time.Hour, want: []time.Duration{0, 30 * time.Second}, lost: 10},
+		"longer, meanwhile":    {asks: time.Hour, busyFor: time.Hour, before: 3 * time.Second, want: []time.Duration{0, 33 * time.Second}, lost: 10},
+		"a last time":          {asks: time.Hour, busyFor: 20 * time.Second, before: 3 * time.Second, want: []time.Duration{0, 33 * time.Second}},
+		"several times":        {asks: 12 * time.Second, busyFor: time.Hour, want: []time.Duration{0, 12 * time.Second, 24 * time.Second, 30 * time.Second}, lost: 10},
+		"counted": {asks: 8 * time.Second, busyFor: 5 * time.Second, before: time.Second, want: []time.Duration{0, 8 * time.Second},
+			change: func(c *sink.RetryConfig) { c.Min, c.Max, c.Attempts = time.Second, 2*time.Second, 4 }},
+		"counted, longer": {asks: time.Hour, busyFor: time.Hour, before: time.Second, want: []time.Duration{0, 31 * time.Second}, lost: 10,
+			change: func(c *sink.RetryConfig) { c.Min, c.Max, c.Attempts = time.Second, 2*time.Second, 2 }},
+		"waits of one's own": {asks: 8 * time.Second, busyFor: 5 * time.Second, before: time.Second, want: []time.Duration{0, 4 * time.Second, 8 * time.Second},
+			change: func(c *sink.RetryConfig) { c.Schedule = []time.Duration{4 * time.Second, 4 * time.Second} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				s := &script{began: began}
+				s.answer = func([]int) error {
+					if time.Since(began) < c.busyFor {
+						return busy(c.asks)
+					}
+					return nil
+				}
+				config := retryConfig()
+				if c.change != nil {
+					c.change(&config.Retry)
+				}
+				q := sink.NewQueue[int](s, config, ten, nil)
+				q.Push(t.Context(), numbers(10))
+				time.Sleep(c.before)
+				_ = q.Close(t.Context()) // what is lost is counted
+				var got []time.Duration
+				for _, a := range s.asked {
+					got = append(got, a.At)
+				}
+				if d := cmp.Diff(c.want, got); d != "" {
+					t.Error(d)
+				}
+				st := q.Stats()
+				adds(t, st)
+				if lost := st.Lost(); lost.Records != c.lost {
+					t.Errorf("%+v", st)
+				}
+			})
+		})
+	}
+}
+
+// TestRetryAfterClosingSpool does not wait where the spool keeps what is left, and
+// does not ask before the time either.
+func TestRetryAfterClosingSpool(t *testing.T) {
+	for name, before := range map[string]time.Duration{"before": 0, "meanwhile": 20 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{answer: func([]int) error { return &sink.StatusError{Status: 503, After: time.Minute} }}
+			q := openInts(t, s, spoolConfig(t.TempDir()))
+			q.Push(t.Context(), numbers(10))
+			if before > 0 {
+				for q.Stats().Retries == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(before)
+			}
+			began := time.Now()
+			st := closeQueue(t, q)
+			if d := time.Since(began); d > 10*time.Second || st.Spooled.Records != 10 || len(s.asked) != 1 {
+				t.Errorf("%v, %+v, asked %v", d, st, s.asked)
+			}
+		})
+	}
+}
