@@ -39,8 +39,8 @@ type PostConfig struct {
 	// Dial opens connections. nil: a net.Dialer does
 	Dial Dial
 	// Retry tells whether the same request may succeed later although it was
-	// answered with this status. Default: 408, 425, 429, every 5xx, and what is
-	// neither success nor failure.
+	// answered with this status. Default: 408, 425, 429 and every 5xx. A redirect
+	// that is not followed leads to the same place each time.
 	Retry func(status int) bool
 	// Taken tells whether an answer with this status says that the receiver has
 	// what was sent. Default: every 2xx.
@@ -59,7 +59,7 @@ func retryLater(status int) bool {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	}
-	return status < 400 || status >= 500
+	return status >= 500
 }
 
 // Secret is a text that does not show itself: not in a log, not in an error.
@@ -285,6 +285,9 @@ func bare(err error) error {
 // refusal makes an error of an answer that is no success.
 func (p *Poster) refusal(a *http.Response) error {
 	err := &StatusError{Place: p.place, Status: a.StatusCode}
+	if to, fault := a.Location(); fault == nil && a.StatusCode/100 == 3 {
+		err.To = to.Scheme + "://" + to.Host
+	}
 	if !p.config.Retry(a.StatusCode) {
 		return Permanent(err)
 	}
@@ -307,6 +310,7 @@ func delay(text string, now time.Time) time.Duration {
 type StatusError struct {
 	Place  string        // scheme and host of who answered
 	Status int           // of the answer
+	To     string        // scheme and host that a redirect leads to
 	After  time.Duration // that it wants to be left alone; 0: nothing was said
 }
 
@@ -317,7 +321,15 @@ func (e *StatusError) Error() string {
 	case 2:
 		text += ", which is not how this receiver says that it has taken something: is it the right address?"
 	case 3:
-		text += ": a redirect that would leave the address is not followed: set the url it leads to"
+		switch {
+		case e.To == "":
+		case e.To != e.Place:
+			text += ", to " + e.To + ": records are not sent to another place than they are meant for: set url to where it leads"
+		case e.Status == http.StatusTemporaryRedirect || e.Status == http.StatusPermanentRedirect:
+			text += fmt.Sprintf(", more than %d times: set url to where it leads in the end", maxRedirects)
+		default:
+			text += ", to another path, where the same records could not be sent: set url to where it leads"
+		}
 	}
 	return text
 }

@@ -94,7 +94,7 @@ func TestPostStatus(t *testing.T) {
 		wait      time.Duration
 	}{
 		{status: 200, ok: true}, {status: 204, ok: true}, {status: 299, ok: true},
-		{status: 304}, {status: 301},
+		{status: 304, permanent: true}, {status: 301, permanent: true},
 		{status: 400, permanent: true}, {status: 401, permanent: true}, {status: 404, permanent: true}, {status: 413, permanent: true},
 		{status: 408}, {status: 425}, {status: 429, after: "7", wait: 7 * time.Second},
 		{status: 500}, {status: 503, after: "99999", wait: 5 * time.Minute}, {status: 503, after: "-4"}, {status: 503, after: "Wed, 21 Oct 2015 07:28:00 GMT"},
@@ -171,11 +171,18 @@ func TestPostRedirects(t *testing.T) {
 	for _, c := range []struct {
 		path, to string
 		taken    int
-	}{{"/", "/taken", 1}, {"/", other.URL, 0}, {"/302", "", 0}, {"/loop", "", 0}} {
+		says     string
+	}{
+		{"/", "/taken", 1, ""},
+		{"/", other.URL + "/" + planted, 0, "answered 308 Permanent Redirect, to " + other.URL + ": records are not sent to another place"},
+		{"/", strings.Replace(s.URL, "http://", "https://user:"+planted+"@", 1), 0, ", to " + strings.Replace(s.URL, "http://", "https://", 1) + ": "},
+		{"/302", "", 0, "answered 302 Found, to another path, where the same records could not be sent: set url"},
+		{"/loop", "", 0, "answered 307 Temporary Redirect, more than 3 times: set url"},
+	} {
 		taken, at = 0, c.to
 		p := poster(t, func(pc *sink.PostConfig) { pc.URL, pc.Token = s.URL+c.path, planted })
 		_, err := p.Post(t.Context(), "text/plain", []byte("x"))
-		if taken != c.taken || (err == nil) != (c.taken == 1) || sink.IsPermanent(err) {
+		if taken != c.taken || (err == nil) != (c.taken == 1) || err != nil && (!sink.IsPermanent(err) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), planted)) {
 			t.Errorf("%+v: %d, %v", c, taken, err)
 		}
 	}

@@ -54,7 +54,7 @@ func retryLater(status int) bool {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return status < 400
+	return false
 }
 
 const (
