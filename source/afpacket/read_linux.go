@@ -127,8 +127,13 @@ func (w *worker) begin() bool {
 	return true
 }
 
+// lateness is how much later than it should a busy kernel may hand a block over.
+const lateness = time.Second
+
 // spent tells whether a ring whose device is gone has nothing left: its last
-// block is handed over within BlockTimeout, so it is asked for some time.
+// block is handed over within BlockTimeout, so it is asked for some time, and for
+// longer while the kernel has counted packets that it has not shown. It is called
+// under mu.
 func (w *worker) spent(r *ring) bool {
 	r.release()
 	if r.ready() {
@@ -137,7 +142,12 @@ func (w *worker) spent(r *ring) bool {
 	if r.over == 0 {
 		r.over = time.Now().UnixNano() + r.wait
 	}
-	return time.Now().UnixNano() > r.over
+	late := time.Now().UnixNano() - r.over
+	if late <= 0 {
+		return false
+	}
+	r.tally()
+	return r.counted.Received <= r.read.Load() || late > int64(lateness)
 }
 
 func (w *worker) retire(r *ring) {

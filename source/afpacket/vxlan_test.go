@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/source/netnstest"
@@ -57,7 +56,7 @@ func TestVXLANDevice(t *testing.T) {
 		}
 	}()
 	for i := range clients {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 7, 0, byte(i+1))}, Timeout: 5 * time.Second}
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 7, 0, byte(i+1))}, Timeout: long}
 		conn, err := d.Dial("tcp4", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
