@@ -148,7 +148,7 @@ func run(ctx context.Context, t testing.TB, p *passiflow.Passiflow) error {
 	case err := <-done:
 		laws(t, p.Stats())
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Run does not end")
 		return nil
 	}
@@ -251,6 +251,16 @@ func (w *wire) Close() error {
 	return nil
 }
 
+// after calls f when n packets were read, and a while has passed in which none
+// came.
+func (w *wire) after(n uint64, f func()) {
+	for w.read.Load() < n {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond)
+	f()
+}
+
 // feed puts a capture on the wire.
 func (w *wire) feed(t testing.TB, b []byte) {
 	f := open(t, b)
@@ -279,8 +289,8 @@ func TestEnds(t *testing.T) {
 			want error
 		}{
 			{"EOF", false, func(w *wire, _ *passiflow.Config, _ func()) { w.err = io.EOF; close(w.packets) }, nil},
-			{"the context", false, func(_ *wire, _ *passiflow.Config, cancel func()) { time.AfterFunc(400*time.Millisecond, cancel) }, nil},
-			{"the context of two", true, func(_ *wire, _ *passiflow.Config, cancel func()) { time.AfterFunc(400*time.Millisecond, cancel) }, nil},
+			{"the context", false, func(w *wire, _ *passiflow.Config, cancel func()) { go w.after(5, cancel) }, nil},
+			{"the context of two", true, func(w *wire, _ *passiflow.Config, cancel func()) { go w.after(5, cancel) }, nil},
 			{"an error", false, func(w *wire, _ *passiflow.Config, _ func()) { w.err = fault; close(w.packets) }, fault},
 			{"an error of one of two", true, func(w *wire, _ *passiflow.Config, _ func()) { w.err = fault; close(w.packets) }, fault},
 			{"the last packet asked for", false, func(_ *wire, cfg *passiflow.Config, _ func()) { cfg.Packets = 5 }, nil},
@@ -332,7 +342,7 @@ func TestIdleLive(t *testing.T) {
 		go func() { done <- p.Run(ctx) }()
 		select {
 		case <-out.grown:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%d workers: the request is not told while nothing comes", workers)
 		}
 		laws(t, p.Stats())

@@ -151,7 +151,7 @@ func (x *target) address() string { return x.ln.Addr().String() }
 // them and all have ended.
 func (x *target) received(t *testing.T, n int) (all []string) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		x.mu.Lock()
 		seen := len(x.got)
 		x.mu.Unlock()
@@ -164,7 +164,7 @@ func (x *target) received(t *testing.T, n int) (all []string) {
 	go func() { x.all.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("a connection to the target is still open")
 	}
 	x.mu.Lock()

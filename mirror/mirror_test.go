@@ -31,7 +31,7 @@ func whole(port uint16) *talk {
 func start(t *testing.T, c mirror.GopacketMirrorConfig, packets ...gopacket.Packet) (*mirror.GopacketTrafficMirror, error) {
 	t.Helper()
 	m := mirror.NewGopacketTrafficMirror(c)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return m, m.Start(ctx, channel(packets...))
 }

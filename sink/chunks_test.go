@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -354,29 +355,31 @@ func TestChunksErrors(t *testing.T) {
 
 // A stream that has been waiting for too long is given up; later ones are not.
 func TestChunksAge(t *testing.T) {
-	to := newStreams(4)
-	to.before = func(c *message.Chunk) error {
-		if c.Flow.ID == 1 {
-			return errors.New("boom")
+	synctest.Test(t, func(t *testing.T) {
+		to := newStreams(4)
+		to.before = func(c *message.Chunk) error {
+			if c.Flow.ID == 1 {
+				return errors.New("boom")
+			}
+			return nil
 		}
-		return nil
-	}
-	c := config(1 << 20)
-	c.Retry.Age = 30 * time.Millisecond
-	q := sink.NewChunks(to.sink(), c)
-	a, b := &pusher{flow: &flow.Flow{ID: 1}}, &pusher{flow: &flow.Flow{ID: 2}}
-	q.Push(t.Context(), []*message.Chunk{a.chunk(10, false)})
-	for q.Stats().Dropped[sink.Expired].Records == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	q.Push(t.Context(), []*message.Chunk{a.chunk(10, true), b.chunk(10, true)})
-	if err := q.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	sum(t, q)
-	if f, s := q.Streams(), q.Stats(); f.Cut != 1 || f.Whole != 1 || s.Dropped[sink.Shed].Records != 1 {
-		t.Errorf("%+v %+v", f, s)
-	}
+		c := config(1 << 20)
+		c.Retry.Age = 30 * time.Millisecond
+		q := sink.NewChunks(to.sink(), c)
+		a, b := &pusher{flow: &flow.Flow{ID: 1}}, &pusher{flow: &flow.Flow{ID: 2}}
+		q.Push(t.Context(), []*message.Chunk{a.chunk(10, false)})
+		for q.Stats().Dropped[sink.Expired].Records == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		q.Push(t.Context(), []*message.Chunk{a.chunk(10, true), b.chunk(10, true)})
+		if err := q.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		sum(t, q)
+		if f, s := q.Streams(), q.Stats(); f.Cut != 1 || f.Whole != 1 || s.Dropped[sink.Shed].Records != 1 {
+			t.Errorf("%+v %+v", f, s)
+		}
+	})
 }
 
 func TestChunksCloseInTime(t *testing.T) {

@@ -51,7 +51,7 @@ func TestKill(t *testing.T) {
 		if run%2 == 0 {
 			at = 1 + r.Int64N(400_000)
 		}
-		c := exec.Command(os.Args[0], "-test.run=^TestKill$", "-test.timeout=60s")
+		c := exec.Command(os.Args[0], "-test.run=^TestKill$", "-test.timeout=5m")
 		c.Env = append(os.Environ(), fmt.Sprintf("PASSIFLOW_TEST_KILL=%d %d %d", run, at, r.Uint32()), "PASSIFLOW_TEST_KILL_DIR="+dir)
 		var said bytes.Buffer
 		c.Stdout, c.Stderr = &said, &said
@@ -60,8 +60,14 @@ func TestKill(t *testing.T) {
 		}
 		if at == 0 {
 			name := filepath.Join(dir, "ready"+strconv.Itoa(run))
-			for _, err := os.Stat(name); err != nil; _, err = os.Stat(name) {
+			_, err := os.Stat(name)
+			for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); _, err = os.Stat(name) {
 				time.Sleep(time.Millisecond)
+			}
+			if err != nil {
+				_ = c.Process.Kill()
+				_ = c.Wait()
+				t.Fatalf("victim %d was not ready: %v\n%s", run, err, said.String())
 			}
 			time.Sleep(time.Duration(r.IntN(40_000)) * time.Microsecond)
 			_ = c.Process.Kill()
@@ -209,7 +215,7 @@ func (v *victim) live() error {
 		return err
 	}
 	var n int64
-	for began := time.Now(); time.Since(began) < 30*time.Second; {
+	for began := time.Now(); time.Since(began) < 2*time.Minute; {
 		for range r.IntN(20) {
 			q.Push(context.Background(), []*message.Exchange{numbered(int64(v.run)<<32 | n)})
 			n++

@@ -206,7 +206,10 @@ func TestPostFaults(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
-	_, ended := p.Post(ctx, "text/plain", []byte(planted))
+	patient := poster(t, func(c *sink.PostConfig) {
+		c.URL, c.Timeout, c.Token = "http://user:"+planted+"@"+l.Addr().String()+"/"+planted+"?k="+planted, time.Minute, planted
+	})
+	_, ended := patient.Post(ctx, "text/plain", []byte(planted))
 	if !errors.Is(ended, context.Canceled) {
 		t.Errorf("ended: %v", ended)
 	}

@@ -305,7 +305,7 @@ func TestSpoolStuck(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		q.Push(t.Context(), []int{500, 501})
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		if err := q.Close(ctx); err != nil {
 			t.Error(err)
 		}

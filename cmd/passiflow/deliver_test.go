@@ -28,12 +28,7 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return &receiver{address: l.Addr().String(), ids: map[string]int{}}
+	return &receiver{address: nobody(t), ids: map[string]int{}}
 }
 
 func (r *receiver) up(t *testing.T) {
@@ -99,7 +94,7 @@ func does(t *testing.T, want int, says string, args ...string) string {
 func fill(t *testing.T, r *receiver) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "a spool")
-	said := does(t, exitOK, "records wait in the spool", "capture", "-r", write(t, "shop"), "--spool", dir, "--sink", "webhook=http://"+r.address+"/in?token=s3cret", "--shutdown-grace", "100ms")
+	said := does(t, exitOK, "records wait in the spool", "capture", "-r", write(t, "shop"), "--spool", dir, "--sink", "webhook=http://"+r.address+"/in?token=s3cret", "--shutdown-grace", "1s")
 	for _, want := range []string{"sink=webhook records=3", filepath.Join(dir, "webhook"), `deliver="passiflow deliver --spool '` + dir + `' --sink webhook=URL"`, "connection refused", "\n  spooled "} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is not in\n%s", want, said)
@@ -120,7 +115,7 @@ func TestDeliver(t *testing.T) {
 	dir := fill(t, r)
 	to := "webhook=http://" + r.address + "/in"
 
-	said := does(t, exitRun, "3 records for webhook stay in "+filepath.Join(dir, "webhook")+": the sink took nothing for 300ms: ", "deliver", "--spool", dir, "--sink", to, "--shutdown-grace", "300ms")
+	said := does(t, exitRun, "3 records for webhook stay in "+filepath.Join(dir, "webhook")+": the sink took nothing for 1s: ", "deliver", "--spool", dir, "--sink", to, "--shutdown-grace", "1s")
 	if !strings.Contains(said, "connection refused") {
 		t.Error(said)
 	}
@@ -220,14 +215,16 @@ func TestDeliverStops(t *testing.T) {
 	}
 	r := newReceiver(t)
 	dir := fill(t, r)
-	r.answer = func(http.ResponseWriter) { time.Sleep(2 * time.Second) }
+	hold := make(chan struct{})
+	defer close(hold)
+	r.answer = func(http.ResponseWriter) { <-hold }
 	r.up(t)
 	p := start(t, "delivering", "deliver", "--spool", dir, "--sink", "webhook=http://"+r.address, "--shutdown-grace", "200ms")
 	begin := time.Now()
 	if err := p.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	if code := p.end(); code != exitRun || !strings.Contains(p.words.String(), "3 records for webhook stay in ") || time.Since(begin) > 5*time.Second {
+	if code := p.end(); code != exitRun || !strings.Contains(p.words.String(), "3 records for webhook stay in ") || time.Since(begin) > 8*time.Second {
 		t.Errorf("code %d after %v\n%s", code, time.Since(begin), p.words.String())
 	}
 	r.down()

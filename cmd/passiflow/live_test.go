@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,7 +55,7 @@ func (h *heard) String() string {
 
 // until waits until s was said n times, or for a long time.
 func (h *heard) until(n int, s string) {
-	for range 1000 {
+	for range 3000 {
 		if strings.Count(h.String(), s) >= n {
 			return
 		}
@@ -93,7 +95,11 @@ func startFrom(t *testing.T, r io.Reader, w io.Writer, ready string, args ...str
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.Process.Kill() })
+	t.Cleanup(func() { // and nothing of it is left when its files are removed
+		_ = p.Process.Kill()
+		<-p.closed
+		_ = p.Wait() // an error after end, which has waited
+	})
 	is := make(chan struct{})
 	go func() {
 		defer close(p.closed)
@@ -110,9 +116,13 @@ func startFrom(t *testing.T, r io.Reader, w io.Writer, ready string, args ...str
 	select {
 	case <-is:
 	case <-p.closed:
-		t.Fatalf("ended early: %v\n%s", p.Wait(), p.words.String())
-	case <-time.After(20 * time.Second):
-		t.Fatal("not ready after 20 s")
+		select {
+		case <-is: // it has ended since
+		default:
+			t.Fatalf("ended early: %v\n%s", p.Wait(), p.words.String())
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("not ready after a minute")
 	}
 	return p
 }
@@ -122,7 +132,7 @@ func (p *program) end() int {
 	p.t.Helper()
 	select {
 	case <-p.closed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		p.t.Fatal("does not end")
 	}
 	var e *exec.ExitError
@@ -191,16 +201,21 @@ func startStuck(t *testing.T, args ...string) *program {
 		return r, w
 	}
 	_, full := pipe()
-	for err := error(nil); err == nil; _, err = full.Write(make([]byte, 4096)) {
-		if err := full.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+	for missed := 0; missed < 3; { // a slow machine may miss a time without being full
+		if err := full.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := full.Write(make([]byte, 4096)); err == nil {
+			missed = 0
+		} else {
+			missed++
 		}
 	}
 	in, feed := pipe()
 	p := startFrom(t, in, full, "message=reading", append([]string{"capture", "-r", "-", "--json"}, args...)...)
 	tape := packettest.NewTape()
 	tapes()["long"](tape)
-	if err := feed.SetWriteDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := feed.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := feed.Write(tape.Bytes()); err != nil {
@@ -352,13 +367,31 @@ func frames(t *testing.T) (all [][]byte) {
 	return all
 }
 
+// freePort returns a port of UDP that nobody has, and that the system gives to
+// nobody who did not ask for it.
 func freePort(t *testing.T) string {
 	t.Helper()
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		if c, err := net.ListenPacket("udp", ":"+port); err == nil {
+			defer c.Close()
+			return port
+		}
 	}
-	defer c.Close()
-	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
-	return port
+	t.Fatal("no port is free")
+	return ""
+}
+
+// nobody returns an address of this machine at which nobody listens, with such a
+// port of TCP.
+func nobody(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10_000+rand.IntN(20_000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }

@@ -21,7 +21,7 @@ import (
 func page(t *testing.T, url string, want ...string) string {
 	t.Helper()
 	text := ""
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		r, err := http.Get(url)
 		if err != nil {
 			t.Fatal(err)

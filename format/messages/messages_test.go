@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -86,10 +87,15 @@ func TestManyHeaders(t *testing.T) {
 	for i := range 20000 {
 		m.Fields = append(m.Fields, message.Field{Name: fmt.Sprintf("X-%d", i%10000), Value: fmt.Sprint(i)})
 	}
-	began := time.Now()
-	b := messages.New(messages.DefaultConfig()).Append(nil, &message.Exchange{Flow: ends, Protocol: "http", Request: m})
-	if d := time.Since(began); d > 2*time.Second {
-		t.Errorf("took %v", d)
+	var b []byte
+	took := time.Duration(math.MaxInt64)
+	for i := 0; i < 5 && took > 2*time.Second; i++ { // a busy machine may take longer, but not always
+		began := time.Now()
+		b = messages.New(messages.DefaultConfig()).Append(nil, &message.Exchange{Flow: ends, Protocol: "http", Request: m})
+		took = min(took, time.Since(began))
+	}
+	if took > 2*time.Second {
+		t.Errorf("took %v", took)
 	}
 	var got struct{ Headers map[string]string }
 	if err := json.Unmarshal(b, &got); err != nil || len(got.Headers) != 10000 || got.Headers["x-7"] != "10007" {

@@ -252,7 +252,7 @@ func TestSlowPattern(t *testing.T) {
 		if line := e.Append(nil, x); len(line) > 0 || e.Dropped()["rule_timeout"] != 1 {
 			t.Errorf("%s: %s %v", rules, line, e.Dropped())
 		}
-		if d := time.Since(began); d > 20*patience {
+		if d := time.Since(began); d > 30*time.Second {
 			t.Errorf("took %v", d)
 		}
 	}

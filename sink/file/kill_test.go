@@ -74,14 +74,20 @@ func TestKill(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(20+r.IntN(60))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		pause := time.Duration(r.IntN(60)) * time.Millisecond
 		delivered := 0
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if n, ok := strings.CutPrefix(lines.Text(), "delivered "); ok {
+				if delivered == 0 { // it may take a while to begin
+					time.AfterFunc(pause, func() { _ = cmd.Process.Kill() })
+				}
 				delivered, _ = strconv.Atoi(n)
 			}
 		}
 		_ = cmd.Wait()
+		if delivered == 0 {
+			t.Fatalf("%q: nothing was delivered", ending)
+		}
 		c := DefaultConfig()
 		c.Path, c.RotateBytes = path, 20_000
 		s, err := Open(c, sinktest.Format{})

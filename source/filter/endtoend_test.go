@@ -37,7 +37,7 @@ func TestTcpdumpReadsTheSamePackets(t *testing.T) {
 		}
 		for _, expr := range []string{"tcp port 80", "host 10.0.0.1", "ip6 or arp", "less 60", "len % 7 = 3", "tcp[13] & 2 != 0 or udp", "not ip", "ip[2:2] > len",
 			"greater 70 and ip"} { // no protochain: some of these packets keep tcpdump busy for good
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
 			var out, stderr bytes.Buffer
 			cmd := exec.CommandContext(ctx, l.tcpdump, "-O", "-r", path, "-w", "-", expr)
