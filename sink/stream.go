@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	chunk = 128 << 10 // about how many bytes go out in one write
+	chunk = 512 << 10 // about how many bytes go out in one write
 	keep  = 32 << 20  // a buffer larger than this is not kept for the next record
 )
 

@@ -101,7 +101,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		f := builtin.Formats()[name](lines)
 		to := stdout.DefaultConfig()
 		to.Writer = p.stdout
-		if err := o.records(e, &output{name: "records", label: "standard output", essential: true}, c.Output.Unit, stdout.New(to, f), q); err != nil {
+		if err := o.records(e, &output{name: "records", label: "standard output", essential: true}, c.Output.Unit, stdout.New(to, f), wide(q, live)); err != nil {
 			return err
 		}
 	}
@@ -120,7 +120,11 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		if err != nil {
 			return &exit{exitUsage, fmt.Errorf("sink %s: %w", s.Name, err)}
 		}
-		q := s.Queue.Over(q)
+		q := q
+		if s.Kind == "stdout" {
+			q = wide(q, live)
+		}
+		q = s.Queue.Over(q)
 		q.Retry.Closing = max(c.Run.ShutdownGrace, time.Millisecond)
 		q.Log = log
 		q.Spool.Directory, q.Spool.Owner = spoolOf(c, s), sink.Owner{Kind: s.Kind, Place: to.Place}
@@ -146,6 +150,15 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		e.Outputs[len(e.Outputs)-1].Rules = rules
 	}
 	return o.openMetrics(c, e, q)
+}
+
+// wide lets a queue before a pipe collect more when nobody waits for the single
+// record: whoever reads it is woken less often, and so are we.
+func wide(q sink.QueueConfig, live bool) sink.QueueConfig {
+	if live {
+		q.Batch, q.Linger = 1<<20, 10*time.Millisecond
+	}
+	return q
 }
 
 // apart refuses outputs to a file that the run reads, which they would destroy.
