@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,15 +19,6 @@ import (
 
 func runReplay(parent context.Context, p *process, f *replayFlags) error {
 	o := &f.options
-	ctx, stop := context.WithCancel(parent)
-	defer stop()
-	go func() { // ends with ctx
-		select {
-		case <-p.signals:
-			stop()
-		case <-ctx.Done():
-		}
-	}()
 	o.Stdin, o.Log = p.stdin, p.newLog(&f.shared.Log)
 	if !f.secrets {
 		o.Compare.Rules = rule.Default()
@@ -46,11 +38,14 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 	if err := f.trust(); err != nil {
 		return err
 	}
-	loopback, err := o.Target.Resolve(ctx)
-	if err != nil {
-		return &exit{exitRun, err}
-	}
-	r, err := replay.Load(ctx, o)
+	var loopback bool
+	var r *replay.Recording
+	err := p.interruptible(parent, func(ctx context.Context) (err error) {
+		if loopback, err = o.Target.Resolve(ctx); err == nil {
+			r, err = replay.Load(ctx, o)
+		}
+		return cmp.Or(err, ctx.Err()) // a part of a recording is not sent
+	})
 	if err != nil {
 		return &exit{exitRun, err}
 	}
@@ -66,6 +61,15 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 			return err
 		}
 	}
+	ctx, stop := context.WithCancel(parent)
+	defer stop()
+	go func() { // ends with ctx
+		select {
+		case <-p.signals:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
 	report, err := r.Run(ctx)
 	if report != nil {
 		if err := f.write(p, report); err != nil {
@@ -113,8 +117,16 @@ func allow(p *process, yes bool, question string) error {
 		return fmt.Errorf("%s There is no terminal to ask on: say --yes", question)
 	}
 	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
-	if err != nil && answer == "" {
+	var answer string
+	err := p.interruptible(context.Background(), func(context.Context) error {
+		line, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
+		if err != nil && line == "" {
+			return err
+		}
+		answer = line
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {

@@ -43,7 +43,7 @@ func newRules(p *process) *cobra.Command {
 			if len(with) == 0 {
 				return fmt.Errorf("no capture: give one with --with FILE")
 			}
-			return testRules(c.Context(), p, file, with, lines)
+			return p.interruptible(c.Context(), func(ctx context.Context) error { return testRules(ctx, p, file, with, lines) })
 		},
 	}
 	test.Flags().StringVar(&file, "rules", "", "file of rules; default: the rules that hold without one")
