@@ -88,6 +88,9 @@ func causes(c *config.Config, names []string, st *passiflow.Stats) []string {
 	parsed := w.Parsed[packet.OK]
 	filtered := c.Capture.Filter != "" || c.Capture.FilterFile != ""
 	switch {
+	case w.Packets == 0 && st.Source.Filtered+st.Source.Cut > 0:
+		add(st.Source.Filtered > 0, "all %d frames are control messages, or have network ids that --vni-allow and --vni-deny refuse", st.Source.Filtered)
+		add(st.Source.Cut > 0, "%d datagrams came that are none of %v", st.Source.Cut, c.Capture.Listen)
 	case w.Packets == 0 && len(c.Capture.Listen) > 0:
 		add(true, "no datagram came: is the mirror's target this machine and port, and does a firewall let it in?")
 	case w.Packets == 0:

@@ -19,6 +19,10 @@ func TestCauses(t *testing.T) {
 		{"nothing", func(*config.Config, *passiflow.Stats) {}, "is the interface up"},
 		{"nothing filtered", func(c *config.Config, _ *passiflow.Stats) { c.Capture.Filter = "port 1" }, "try without it"},
 		{"mirror", func(c *config.Config, _ *passiflow.Stats) { c.Capture.Listen = []string{"vxlan://:4789"} }, "no datagram came"},
+		{"mirror of other networks", func(_ *config.Config, s *passiflow.Stats) { s.Source.Filtered = 9 }, "all 9 frames are control messages, or have network ids"},
+		{"no mirror", func(c *config.Config, s *passiflow.Stats) {
+			c.Capture.Listen, s.Source.Cut = []string{"vxlan://:4789"}, 9
+		}, "9 datagrams came that are none of [vxlan://:4789]"},
 		{"filter", func(_ *config.Config, s *passiflow.Stats) { s.Walk.Packets, s.Walk.Filtered = 9, 9 }, "the filter refused all 9 packets"},
 		{"not TCP", func(_ *config.Config, s *passiflow.Stats) { s.Walk.Packets = 9 }, "none of 9 packets"},
 		{"ports", func(c *config.Config, s *passiflow.Stats) {
