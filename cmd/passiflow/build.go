@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -116,6 +117,8 @@ func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logg
 		all, err = openTunnels(in, log)
 		return all, true, err
 	}
+	there, _ := net.Interfaces() // without the list every name is as given, and opening it says what is wrong
+	in.Interfaces = byNumber(in.Interfaces, there)
 	all, err = builtin.Live(builtin.LiveOptions{
 		Interfaces: in.Interfaces, Wait: in.Wait, Promiscuous: in.Promiscuous, Workers: in.Workers,
 		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Ports: portRanges(in),

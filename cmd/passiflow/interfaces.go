@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -52,6 +53,25 @@ func listInterfaces(w io.Writer) error {
 		return &exit{exitRun, err}
 	}
 	return nil
+}
+
+// byNumber replaces the numbers in names, as the list of interfaces shows them,
+// by the names they stand for. What is an interface's name stays one.
+func byNumber(names []string, all []net.Interface) []string {
+	out := slices.Clone(names)
+	for i, name := range out {
+		n, err := strconv.Atoi(name)
+		if err != nil || slices.ContainsFunc(all, func(x net.Interface) bool { return x.Name == name }) {
+			continue
+		}
+		if n == 0 {
+			out[i] = "any"
+		}
+		if k := slices.IndexFunc(all, func(x net.Interface) bool { return x.Index == n }); k >= 0 {
+			out[i] = all[k].Name
+		}
+	}
+	return out
 }
 
 // defaultInterface returns the first that is up and not loopback, or "".

@@ -11,7 +11,7 @@ import (
 )
 
 func newRoot(p *process) *cobra.Command {
-	var devices bool
+	var devices, about bool
 	root := &cobra.Command{
 		Use:   "passiflow",
 		Short: "Watch network traffic and write the HTTP exchanges that passed",
@@ -29,6 +29,8 @@ func newRoot(p *process) *cobra.Command {
 			switch {
 			case devices:
 				return listInterfaces(p.stdout)
+			case about:
+				return tellVersion(p.stdout)
 			case len(args) > 0:
 				var names []string
 				for _, sub := range c.Commands() {
@@ -42,6 +44,7 @@ func newRoot(p *process) *cobra.Command {
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.Flags().BoolVarP(&devices, "list-interfaces", "D", false, "list the interfaces and exit")
+	root.Flags().BoolVarP(&about, "version", "V", false, "print version, commit and platform and exit")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w%s\nSee %s --help", err, suggestFlag(c.Flags(), err), c.CommandPath())
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -19,18 +20,20 @@ func newVersion(p *process) *cobra.Command {
 		Short:             "Print version, commit and platform",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(*cobra.Command, []string) error {
-			name, commit := versionOf(debug.ReadBuildInfo())
-			if commit != "" {
-				name += " (" + commit + ")"
-			}
-			_, err := fmt.Fprintf(p.stdout, "passiflow %s %s/%s %s\n", name, runtime.GOOS, runtime.GOARCH, runtime.Version())
-			if err != nil {
-				return &exit{exitRun, err}
-			}
-			return nil
-		},
+		RunE:              func(*cobra.Command, []string) error { return tellVersion(p.stdout) },
 	}
+}
+
+func tellVersion(w io.Writer) error {
+	name, commit := versionOf(debug.ReadBuildInfo())
+	if commit != "" {
+		name += " (" + commit + ")"
+	}
+	_, err := fmt.Fprintf(w, "passiflow %s %s/%s %s\n", name, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	if err != nil {
+		return &exit{exitRun, err}
+	}
+	return nil
 }
 
 // versionText returns the version alone.

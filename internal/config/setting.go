@@ -37,7 +37,7 @@ const (
 func (c *Config) Settings() []Setting {
 	in, fl, ht, ou := &c.Capture, &c.Flow, &c.HTTP, &c.Output
 	return []Setting{
-		{"capture.interface", "interface", "i", "interface to capture on, or any; may be repeated. Default: the first that is up and not loopback",
+		{"capture.interface", "interface", "i", "interface to capture on, by name or by number as passiflow interfaces lists them, or any; may be repeated. Default: the first that is up and not loopback",
 			list{p: &in.Interfaces, kind: "IFACE"}},
 		{"capture.read", "read", "r", "capture file to read (pcap or pcapng, plain, gzip or zstd), - is standard input; may be repeated, read in order",
 			list{p: &in.Files, kind: "FILE"}},
