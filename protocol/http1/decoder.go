@@ -83,7 +83,10 @@ func (t *turn) first() packet.Time {
 // Decode implements protocol.Decoder.
 func (d *decoder) Decode(in *protocol.Input, out protocol.Out) (int, error) {
 	if d.tunnel {
-		return d.inside(in)
+		if d.plain(in) != protocol.Yes {
+			return d.inside(in)
+		}
+		d.tunnel = false
 	}
 	t := turn{in: in, out: out, h: &d.half[in.From]}
 	h := t.h

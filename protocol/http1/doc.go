@@ -13,7 +13,8 @@
 // fields stand behind the header fields in Message.Fields. Fields on several
 // lines (obs-fold) are joined by a space and have no span.
 //
-// After a 2xx answer to CONNECT, or a 101 answer, the decoder returns a
+// After a 2xx answer to CONNECT the decoder goes on where the client's first
+// bytes inside are a request. Else, and after a 101 answer, it returns a
 // protocol.Opaque that says what is spoken inside, if that is something known.
 //
 // # Lenience
