@@ -225,6 +225,8 @@ func TestDownAndUp(t *testing.T) {
 			quiet(t)
 			netnstest.IP(t, "link set v0 up")
 			s.IP(t, "link set v1 up")
+			netnstest.Ready(t, nil, "v0")
+			netnstest.Ready(t, s, "v1")
 			text := fmt.Sprintf("up again %d", i)
 			send(t, wire(t, s, "v1"), frame(text))
 			if got := c.with(text, 1)[0].worker; got != home {

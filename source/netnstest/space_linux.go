@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -127,6 +128,29 @@ func Veth(t testing.TB, here, address string, s *Space, there, address2 string) 
 	}
 	IP(t, "link set "+here+" up")
 	far("link set " + there + " up")
+	Ready(t, nil, here)
+	Ready(t, s, there)
+}
+
+// Ready waits until a device of s, or of the test's namespace where s is nil,
+// sends what it is given. The kernel sees to that in a thread of its own, some
+// time after both ends of the pair are up, and drops silently what comes before.
+func Ready(t testing.TB, s *Space, device string) {
+	t.Helper()
+	args := []string{"-o", "link", "show", "dev", device}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		cmd := exec.Command("ip", args...)
+		if s != nil {
+			cmd = s.Command("ip", args...)
+		}
+		out, err := cmd.CombinedOutput()
+		if err == nil && strings.Contains(string(out), " state UP ") {
+			return
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%s does not come up: %v\n%s", device, err, out)
+		}
+	}
 }
 
 // Root tells whether the test runs as the machine's root and not only as the
