@@ -197,9 +197,9 @@ func (d *database) count() int {
 	return d.n
 }
 
-// wait waits until n messages are there, for a few seconds.
+// wait waits until n messages are there, for half a minute.
 func (d *database) wait(ctx context.Context, n int) {
-	for range 50 {
+	for range 300 {
 		if d.count() >= n || ctx.Err() != nil {
 			return
 		}

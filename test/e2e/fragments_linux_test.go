@@ -89,8 +89,8 @@ func fragmented(t *testing.T, s *netnstest.Space, args ...string) {
 	run := func(workers string) (lines []string) {
 		c := start(t, append([]string{"-i", "v0", "--json", "--workers", workers, "--defragment", "no"}, args...)...)
 		for i := range clients {
-			d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 7, 0, byte(i+1))}, Timeout: 5 * time.Second}
-			one := &http.Client{Transport: &http.Transport{DialContext: d.DialContext}, Timeout: 10 * time.Second}
+			d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 7, 0, byte(i+1))}, Timeout: time.Minute}
+			one := &http.Client{Transport: &http.Transport{DialContext: d.DialContext}, Timeout: time.Minute}
 			for n := range requests {
 				r, err := one.Post(fmt.Sprintf("http://%s/%d/%d", l.Addr(), i, n), "text/plain", strings.NewReader(strings.Repeat("y", 3000*n)))
 				if err != nil {

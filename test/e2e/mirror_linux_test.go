@@ -36,7 +36,7 @@ func openNotebook(t *testing.T) *notebook {
 		t.Fatal(err)
 	}
 	n := &notebook{Listener: ln}
-	s := &http.Server{ReadHeaderTimeout: time.Second, Handler: n}
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: n}
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() { s.Close() })
 	return n
@@ -69,7 +69,7 @@ func askMany(t *testing.T, server net.Addr) {
 	var all sync.WaitGroup
 	for i := range clients {
 		all.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
+			client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: time.Minute}
 			defer client.CloseIdleConnections()
 			for k := range requests {
 				resp, err := client.Post(fmt.Sprintf("http://%s/%d/%d", server, i, k), "text/plain", strings.NewReader(strings.Repeat("t\n", 1000*k)))
@@ -127,8 +127,9 @@ func sides(t *testing.T, from io.Reader) map[string]int {
 	}
 }
 
+// until waits for what should come soon: for long, as the machine may be busy.
 func until(what func() bool) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && !what(); {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && !what(); {
 		time.Sleep(10 * time.Millisecond)
 	}
 }

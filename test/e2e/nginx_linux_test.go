@@ -65,7 +65,7 @@ func serve(t testing.TB, s *netnstest.Space, address string) (root string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	for range 100 {
+	for range 600 {
 		if conn, err := net.DialTimeout("tcp", address+":8080", time.Second); err == nil {
 			conn.Close()
 			return root
@@ -83,7 +83,7 @@ func exists(name string) bool {
 
 func curl(t *testing.T, args ...string) {
 	t.Helper()
-	c := exec.Command("curl", append([]string{"-sS", "--noproxy", "*", "--max-time", "20"}, args...)...)
+	c := exec.Command("curl", append([]string{"-sS", "--noproxy", "*", "--max-time", "60"}, args...)...)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("curl %s: %v\n%.300s", strings.Join(args, " "), err, out)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/passiflow/passiflow/source/netnstest"
 )
@@ -30,9 +29,12 @@ func TestOwnDeliveries(t *testing.T) {
 	}))
 	defer hook.Close()
 	c := start(t, "-i", "lo", "--json", "--sink", "webhook="+hook.URL+"/in", "tcp")
-	for range 10 {
+	for i := range 10 {
 		curl(t, "-o", "/dev/null", "http://127.0.0.1:8080/x")
-		time.Sleep(20 * time.Millisecond)
+		if i%3 == 0 { // each delivery is on the wire before the next
+			n := int64(i + 1)
+			until(func() bool { return records.Load() >= n })
+		}
 	}
 	got := c.stop()
 	if len(got) != 10 || records.Load() != 10 || posts.Load() < 2 {

@@ -94,7 +94,7 @@ func start(t *testing.T, args ...string) *capture {
 	case <-ready:
 	case err := <-c.done:
 		t.Fatalf("passiflow ended: %v\n%s", err, c.words.String())
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("passiflow does not capture\n%s", c.words.String())
 	}
 	return c
@@ -118,7 +118,7 @@ func (c *capture) end() []record {
 		if err != nil {
 			c.t.Errorf("passiflow: %v", err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		c.t.Fatal("passiflow does not end")
 	}
 	if w := c.words.String(); strings.Contains(w, "do not add up") || strings.Contains(w, "dropped by the kernel") {

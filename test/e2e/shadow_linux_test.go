@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/passiflow/passiflow/source/netnstest"
 )
@@ -38,7 +37,7 @@ func TestShadow(t *testing.T) {
 			curl(t, "-o", "/dev/null", "-d", "x=1", old.URL+"/post")
 		}
 	}
-	time.Sleep(200 * time.Millisecond)
+	until(func() bool { return asked.Load() == 20 })
 	got := c.stop()
 	words := c.words.String()
 	if len(got) != 24 || asked.Load() != 20 || unsafe.Load() != 0 {

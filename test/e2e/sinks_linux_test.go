@@ -73,6 +73,7 @@ sinks:
 	c := start(t, "-i", "lo", "--config", file)
 	const trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 	const n = 200
+	began := time.Now()
 	for i := range n {
 		q, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/%d", s.URL, i), nil)
 		if err != nil {
@@ -89,6 +90,7 @@ sinks:
 			time.Sleep(100 * time.Millisecond) // several deliveries
 		}
 	}
+	took := time.Since(began)
 	if out := c.stop(); len(out) != 0 {
 		t.Errorf("%d records on standard output", len(out))
 	}
@@ -168,9 +170,10 @@ sinks:
 	if len(spans) != n {
 		t.Errorf("%d spans", len(spans))
 	}
-	// A busy capture gives few requests.
+	// A busy capture gives few requests: one in 200 ms, which on a busy machine
+	// are many.
 	for path, bodies := range k.bodies {
-		if len(bodies) > 30 {
+		if len(bodies) > 20+int(took/(200*time.Millisecond)) {
 			t.Errorf("%s: %d requests for %d records", path, len(bodies), n)
 		}
 	}

@@ -31,7 +31,7 @@ func TestResurfaceRulesHold(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	stop := time.AfterFunc(5*time.Second, func() { _ = c.Process.Signal(syscall.SIGTERM) })
+	stop := time.AfterFunc(time.Minute, func() { _ = c.Process.Signal(syscall.SIGTERM) })
 	_ = c.Wait() // with one of them away it need not end well
 	stop.Stop()
 	write(t, filepath.Join(dir, "words"), words.Bytes())
