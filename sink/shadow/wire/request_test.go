@@ -203,11 +203,14 @@ func TestParse(t *testing.T) {
 	for in, want := range map[string]string{
 		"127.0.0.1:80": "http://127.0.0.1:80", "a:81": "http://a:81", "http://a": "http://a:80", "https://a/": "https://a:443",
 		"http://[::1]:8080": "http://[::1]:8080", "https://a:1": "https://a:1", "[::1]:5": "http://[::1]:5",
-		"a": "", "": "", "ftp://a": "", "http://a/b": "", "http://u:p@a": "", "a:0": "", "a:99999": "", "a:x": "", "http://": "", "http://a?b": "",
+		"a": "", "": "", "ftp://a": "", "http://a/b": "", "http://u:pass@a": "", "http://u:pass@a/b": "", "http://u:pass@a:b": "", "http://u:pass%@a": "", "u:pass@a:80": "", "a:0": "", "a:99999": "", "a:x": "", "http://": "", "http://a?b": "",
 	} {
 		got, err := wire.ParseTarget(in)
 		if err != nil != (want == "") || err == nil && got.String() != want {
 			t.Errorf("target %q: %v, %v", in, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "pass") {
+			t.Errorf("target %q: the password is told: %v", in, err)
 		}
 	}
 }

@@ -34,12 +34,12 @@ func ParseTarget(s string) (*Target, error) {
 	}
 	u, err := url.Parse(scheme + "://" + rest)
 	switch {
+	case strings.Contains(rest, "@"): // never told: it is a password
+		return nil, errors.New("the address has a user in it: set an Authorization header instead")
 	case err != nil || u.Hostname() == "":
 		return nil, fmt.Errorf("%q is not HOST:PORT, http://HOST or https://HOST", s)
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("%q has a path: targets are sent as recorded, rewrite them instead", s)
-	case u.User != nil:
-		return nil, errors.New("the address has a user in it: set an Authorization header instead")
 	}
 	port := u.Port()
 	if port == "" {
