@@ -58,12 +58,15 @@ type step struct {
 
 func (s *step) start() packet.Time { return s.x.Request.Start }
 
+// wanted tells whether conversations with this port of the server are replayed.
+func (r *Recording) wanted(port uint16) bool { return r.options.Ports == nil || r.options.Ports(port) }
+
 // add takes one exchange.
 func (r *Recording) add(x *message.Exchange) error {
 	if x.Flow == nil || x.Request == nil && x.Response == nil {
 		return nil
 	}
-	if p := r.options.Ports; p != nil && !p(x.Flow.Server.Port()) {
+	if !r.wanted(x.Flow.Server.Port()) {
 		return nil
 	}
 	if err := r.weigh(x); err != nil {

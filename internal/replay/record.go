@@ -163,6 +163,9 @@ func (r *Recording) exchange(one *written, flows map[uint64]*flow.Flow, marks ma
 	default:
 		return nil, fmt.Errorf("schema %q is none of a record: a file is to hold what the json format writes", one.Schema)
 	}
+	if !r.wanted(one.Server.Port) {
+		return nil, nil // before anything is kept of it
+	}
 	if len(one.ID) < 16 {
 		return nil, fmt.Errorf("id %q is none of a record", one.ID)
 	}

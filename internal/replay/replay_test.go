@@ -454,6 +454,14 @@ func TestLimitsOfLoad(t *testing.T) {
 	if err != nil || r.Sendable != 4 || r.Requests != 4 {
 		t.Errorf("%v, %+v", err, r)
 	}
+	// Of what is left out nothing is kept, not even to find it twice.
+	twice := strings.Repeat(lines(t, tape.Bytes(), "exchange"), 2)
+	r, err = load(func(o *replay.Options) {
+		o.Stdin, o.Ports = strings.NewReader(twice), func(p uint16) bool { return p == 82 }
+	})
+	if err != nil || r.Sendable != 4 || r.Skipped["duplicate"] != 4 {
+		t.Errorf("%v, %+v", err, r)
+	}
 	if _, err = load(func(o *replay.Options) { o.Memory = 3000 }); err == nil || !strings.Contains(err.Error(), "--memory") {
 		t.Error(err)
 	}
