@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -330,5 +331,39 @@ func BenchmarkRead(b *testing.B) {
 			k += got
 		}
 		n += 512
+	}
+}
+
+// TestUnwantedFlood holds that Read returns while nothing but unwanted datagrams
+// comes.
+func TestUnwantedFlood(t *testing.T) {
+	s := listen(t, func(c *Config) { c.Deny, c.Wait = [][2]uint32{{7, 7}}, time.Second })
+	to := dial(t, s)
+	stop := make(chan struct{})
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for d := vxlanOf(7, inner); ; {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = to.Write(d)
+			}
+		}
+	})
+	defer sender.Wait()
+	defer close(stop)
+	returned := make(chan int, 1)
+	go func() {
+		n, _ := s.Read(make([]packet.Packet, 8))
+		returned <- n
+	}()
+	select {
+	case n := <-returned:
+		if n != 0 {
+			t.Errorf("%d packets", n)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Read goes on")
 	}
 }
