@@ -128,6 +128,9 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		q.Retry.Closing = max(c.Run.ShutdownGrace, time.Millisecond)
 		q.Log = log
 		q.Spool.Directory, q.Spool.Owner = spoolOf(c, s), sink.Owner{Kind: s.Kind, Place: to.Place}
+		if c.Run.Spool != "" && s.Setup.Raw {
+			log.Warn("this sink has no spool, since half a stream is of no use to a later run: what it cannot take in time is dropped and counted")
+		}
 		switch {
 		case to.Frames != nil:
 			f := sink.NewFrames(to.Frames, q)

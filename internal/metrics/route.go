@@ -1,9 +1,16 @@
 package metrics
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
-// Route returns the path of a request target with what looks like an identifier
-// replaced, so that /users/17/cart and /users/18/cart are one route.
+// hidden stands in place of what is not told.
+const hidden = "{id}"
+
+// Route returns the path of a request target with everything replaced that may
+// be an identifier or a secret, so that /users/17/cart and /users/18/cart are one
+// route: only words stay.
 func Route(target string) string {
 	if _, rest, ok := strings.Cut(target, "://"); ok && target[0] != '/' {
 		target = "/"
@@ -11,55 +18,92 @@ func Route(target string) string {
 			target = rest[i:]
 		}
 	}
+	if target == "*" {
+		return target
+	}
 	if i := strings.IndexAny(target, "?#;"); i >= 0 {
 		target = target[:i]
 	}
-	if len(target) > maxLabel {
-		target = target[:maxLabel]
+	more := false
+	if len(target) > maxLabel { // what is left of the part that is cut may look harmless
+		target, more = target[:strings.LastIndexByte(target[:maxLabel+1], '/')+1], true
 	}
 	parts := strings.Split(target, "/")
+	if more {
+		parts[len(parts)-1] = "…"
+	}
+	if len(parts) > maxParts+1 {
+		parts = append(parts[:maxParts:maxParts], "…")
+	}
 	for i, p := range parts {
-		if identifier(p) {
-			parts[i] = "{id}"
-		}
-		if i == maxParts {
-			parts = append(parts[:i], "…")
-			break
+		if p != "" && p != "…" && !told(p) {
+			parts[i] = hidden
 		}
 	}
-	return strings.ToValidUTF8(strings.Join(parts, "/"), "?")
+	return strings.Join(parts, "/")
 }
 
 // maxParts bounds the parts of a path that are told apart.
 const maxParts = 8
 
-// identifier tells whether a part of a path names one thing of many: a number,
-// a UUID, a hash, a token, an address.
-func identifier(s string) bool {
-	digits, letters, hex, odd := 0, 0, 0, 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
-			digits++
-			hex++
-		case c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F':
-			letters++
-			hex++
-		case c >= 'g' && c <= 'z' || c >= 'G' && c <= 'Z':
-			letters++
-		case c == '@' || c == '%' || c == '=' || c == ',':
-			odd++
+// told tells whether a part of a path names what is done, and not to which of
+// many. A verb may stand behind a colon.
+func told(part string) bool {
+	noun, verb, ok := strings.Cut(part, ":")
+	return tellable(noun) && (!ok || tellable(verb)) && len(part) <= wordBytes
+}
+
+// hostBytes is how long a name between two dots of a host is at least that is not
+// told unless it is made of words: shorter ones are numbered machines.
+const hostBytes = 12
+
+// mixed tells whether s changes between letters and digits as no machine's name
+// does.
+func mixed(s string) bool {
+	changes, last := 0, 0
+	for i := range len(s) {
+		kind := 1
+		switch {
+		case divides(s[i]):
+			continue
+		case isDigit(s[i]):
+			kind = 2
+		}
+		if last != 0 && kind != last {
+			changes++
+		}
+		last = kind
+	}
+	return changes > 2
+}
+
+// hostOf returns a host as it may be told, "" for what is none.
+func hostOf(host string) string {
+	if host == "" || len(host) > maxLabel {
+		return ""
+	}
+	if _, err := netip.ParseAddrPort(host); err == nil {
+		return host
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return host
+	}
+	host = strings.ToLower(host)
+	name, port, ok := strings.Cut(host, ":")
+	if ok && (len(port) > 5 || !isDigits(port)) {
+		return ""
+	}
+	labels := strings.Split(name, ".")
+	for i, l := range labels {
+		if strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return ""
+		}
+		if (len(l) >= hostBytes || mixed(l)) && !tellable(l) {
+			labels[i] = hidden
 		}
 	}
-	switch {
-	case odd > 0:
-		return true
-	case digits > 0 && letters == 0:
-		return true
-	case digits == 0:
-		return len(s) > 40
-	case len(s) >= 8 && hex >= len(s)-4: // with dashes
-		return true
+	if name = strings.Join(labels, "."); ok {
+		name += ":" + port
 	}
-	return digits >= 3 && len(s) >= 8 || len(s) > 24
+	return name
 }

@@ -112,8 +112,9 @@ func (s *Services) bounded(service, route string) (string, string) {
 // service is the host asked for, or the server's address where none was named.
 func service(x *message.Exchange) string {
 	if x.Request != nil {
-		if host, ok := x.Request.Get("host"); ok && host != "" && len(host) <= maxLabel {
-			return strings.ToLower(strings.ToValidUTF8(host, "?"))
+		name, _ := x.Request.Get("host")
+		if host := hostOf(name); host != "" {
+			return host
 		}
 	}
 	return x.Flow.Server.String()
