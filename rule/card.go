@@ -80,7 +80,7 @@ func cardRuns(s string, found []span) []span {
 	return found
 }
 
-func cardByte(c byte) bool { return c-'0' <= 9 || c == ' ' || c == '-' }
+func cardByte(c byte) bool { return roles[c]&inCard != 0 }
 
 func isDigit(c byte) bool { return c-'0' <= 9 }
 

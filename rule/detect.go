@@ -32,20 +32,35 @@ type detector struct {
 	body, headers, query, target  bool // where it looks
 	with                          *with
 	sought                        *sought
+	shortest                      int // below which nothing is found, in bytes
 }
 
 // ready makes what the detector needs to look for what it was told.
 func (d *detector) ready() {
 	d.sought = newSought()
+	d.shortest = shortestCard
 	if d.bearer || d.key {
 		d.sought.wants |= wantTokens
 	}
+	if d.email || d.jwt || len(d.matches) > 0 {
+		d.shortest = shortestSecret
+	}
+}
+
+// join lets d seek what o seeks too.
+func (d *detector) join(o *detector) {
+	d.card, d.email, d.jwt = d.card || o.card, d.email || o.email, d.jwt || o.jwt
+	d.bearer, d.key = d.bearer || o.bearer, d.key || o.key
+	d.matches = append(d.matches, o.matches...)
 }
 
 // nothing tells, of most texts, that there is nothing in them: neither as they
 // stand, nor encoded.
-func (d *detector) nothing(v *survey) bool {
-	if v.n > 0 || len(d.matches) > 0 || v.has(hasPercent|hasPlus) || v.seen(seenUnicode) {
+func (d *detector) nothing(v *survey) bool { return v.n == 0 && d.plainly(v) }
+
+// plainly tells that there is nothing in a text but where its spots are.
+func (d *detector) plainly(v *survey) bool {
+	if len(d.matches) > 0 || v.has(hasPercent|hasPlus) || v.seen(seenUnicode) {
 		return false
 	}
 	return !(d.email && v.has(hasAt)) && !(d.jwt && v.seen(seenJWT))

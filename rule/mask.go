@@ -27,18 +27,24 @@ type masks struct {
 	first   *entry // the first rule: who withholds what cannot be looked into
 	looks   uint8  // where detectors look, see the constants
 	sought  *sought
+	head    *detector // what all that look before the body seek
 }
 
 // ready makes what is needed to look for all of it in one pass. Nothing may be
 // added afterwards.
 func (k *masks) ready() {
 	k.sought = newSought()
+	k.head = &detector{}
 	for _, d := range k.detect {
 		d.ready()
 		if d.body {
 			k.sought.wants |= d.sought.wants
 		}
+		if d.headers || d.query || d.target {
+			k.head.join(d)
+		}
 	}
+	k.head.ready()
 	if k.paths != nil {
 		k.sought.names(k.json, &k.paths.last)
 	} else if k.json != nil {
@@ -120,45 +126,6 @@ func (k *masks) fields(m *message.Message, fields []message.Field, t *trace) {
 		}
 	}
 }
-
-// detectHead masks what detectors find before the body.
-func (k *masks) detectHead(m *message.Message, t *trace) {
-	cut := m.Marks&(message.HeadTruncated|message.Gapped|message.CutEnd) != 0
-	var seen survey // of one value after the other
-	for _, d := range k.detect {
-		switch {
-		case d.target && m.Target != "":
-			m.Target = d.url(m.Target, cut, &seen, t, "target")
-		case d.query:
-			if q := strings.IndexAny(m.Target, "?#;"); q >= 0 {
-				if v := d.url(m.Target[q:], cut, &seen, t, "target"); v != m.Target[q:] {
-					m.Target = m.Target[:q] + v
-				}
-			}
-		}
-		if !d.headers {
-			continue
-		}
-		if len(m.Reason) >= shortestSecret {
-			m.Reason = d.text(m.Reason, cut, t, "reason")
-		}
-		for i := range m.Fields {
-			f := &m.Fields[i]
-			if len(f.Value) >= shortestSecret {
-				if v := d.url(f.Value, cut, &seen, t, t.header(f.Name)); v != f.Value {
-					f.Value, f.Children = v, nil
-				}
-			}
-			if m.Marks&message.BadHeader != 0 {
-				f.Name = d.text(f.Name, cut, t, "headers")
-			}
-		}
-	}
-}
-
-// shortestSecret is the length below which no detector finds anything in a
-// field, in bytes.
-const shortestSecret = 5
 
 // content masks a body.
 func (k *masks) content(m *message.Message, s string, t *trace) string {

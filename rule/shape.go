@@ -65,12 +65,11 @@ func emailAtEnd(s string, low int, found []span) []span {
 	return found
 }
 
-func localByte(c byte) bool {
-	return tokenByte(c) || c == '.' || c == '+' || c == '\'' || c == '!' || c == '#' || c == '$' || c == '*' || c == '~' || c >= 0x80
-}
+// localByte tells whether c may stand before the '@' of an address.
+func localByte(c byte) bool { return roles[c]&inLocal != 0 }
 
 // tokenByte tells whether c is a letter, digit, '-' or '_'.
-func tokenByte(c byte) bool { return isDigit(c) || letter(c) || c == '-' || c == '_' }
+func tokenByte(c byte) bool { return roles[c]&inWord != 0 }
 
 // behindEscape moves from behind the rest of an escape such as \n that looks
 // like part of a word.
@@ -202,8 +201,36 @@ func (d *detector) tokenAtEnd(s string, found []span) []span {
 }
 
 // secretByte is what tokens are made of (token68, RFC 9110 section 11.2).
-func secretByte(c byte) bool {
-	return tokenByte(c) || c == '.' || c == '~' || c == '+' || c == '/' || c == '='
+func secretByte(c byte) bool { return roles[c]&inToken != 0 }
+
+// What a byte may be part of.
+const (
+	inWord = 1 << iota
+	inToken
+	inLocal
+	inCard
+)
+
+// roles says for each byte what it may be part of.
+var roles = makeRoles()
+
+func makeRoles() (all [256]uint8) {
+	for i := range all {
+		c := byte(i)
+		if isDigit(c) || letter(c) || c == '-' || c == '_' {
+			all[i] |= inWord | inToken | inLocal
+		}
+		if strings.IndexByte(".~+/=", c) >= 0 {
+			all[i] |= inToken
+		}
+		if strings.IndexByte(".+'!#$*~", c) >= 0 || c >= 0x80 {
+			all[i] |= inLocal
+		}
+		if isDigit(c) || c == ' ' || c == '-' {
+			all[i] |= inCard
+		}
+	}
+	return all
 }
 
 // afterBearer tells whether the word Bearer stands before s[at].
@@ -219,8 +246,11 @@ func afterBearer(s string, at int) bool {
 // made of: at its beginning or behind what parts words.
 func keys(s string, from, to int, found []span) []span {
 	for i := from; i < to; i++ {
-		if i > from && tokenByte(s[i-1]) {
-			continue
+		for i > from && i < to && tokenByte(s[i-1]) {
+			i++
+		}
+		if i == to {
+			break
 		}
 		if n := keyLength(s[i:to]); n > 0 {
 			found = append(found, span{i, i + n, kindKey})

@@ -44,13 +44,19 @@ GLOBL nibble<>(SB), RODATA|NOPTR, $32
 	VPSHUFB Y1, Y2, Y2 \
 	VPAND Y2, Y3, Y3
 
-// NAMES puts into AX which of the colons in Y4 follow a name.
-#define NAMES(OFF) \
+// NAMES puts into AX which of the colons in Y4 follow a name, and goes on at
+// NONE if there is none: the third byte from the end is seldom worth a look.
+#define NAMES(OFF, NONE) \
 	VPCMPEQB Y3, Y3, Y3 \
 	END(OFF-2, 128, 144) \
 	END(OFF-3, 160, 176) \
-	END(OFF-4, 192, 208) \
 	VPXOR Y5, Y5, Y5 \
+	VPCMPEQB Y5, Y3, Y6 \
+	VPANDN Y4, Y6, Y6 \
+	VPMOVMSKB Y6, AX \
+	TESTL AX, AX \
+	JZ NONE \
+	END(OFF-4, 192, 208) \
 	VPCMPEQB Y5, Y3, Y3 \
 	VPANDN Y4, Y3, Y3 \
 	VPMOVMSKB Y3, AX
@@ -111,7 +117,7 @@ loop:
 first:
 	BTQ $0, 224(DX)
 	JCC second
-	NAMES(0)
+	NAMES(0, second)
 	MOVL AX, names-8(SP)
 second:
 	FACTS(32)
@@ -128,7 +134,7 @@ second:
 third:
 	BTQ $0, 224(DX)
 	JCC fourth
-	NAMES(32)
+	NAMES(32, fourth)
 	MOVL AX, names-4(SP)
 fourth:
 
