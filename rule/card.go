@@ -1,7 +1,5 @@
 package rule
 
-import "math/bits"
-
 // The lengths of card numbers (ISO/IEC 7812), in digits.
 const (
 	shortestCard = 13
@@ -18,15 +16,14 @@ const cutCard = 7
 //
 // It looks where v says that thirteen bytes in a row may belong to one.
 func cards(s string, cut bool, v *survey, found []span) []span {
-	if v.over {
-		found = cardRuns(s, found)
-	}
 	low := 0
-	for i := 0; i < v.n && !v.over; i++ {
-		for m := v.spots[i].cards; m != 0; m &= m - 1 {
-			if from := v.spots[i].at + bits.TrailingZeros64(m); from >= low {
-				found, low = cardsAround(s, from, low, found)
-			}
+	for w := v.walk(cardSpot); v.any; {
+		from := w.next()
+		if from < 0 {
+			break
+		}
+		if from >= low {
+			found, low = cardsAround(s, from, low, found)
 		}
 	}
 	if cut {
@@ -49,35 +46,6 @@ func cardsAround(s string, at, low int, found []span) ([]span, int) {
 		found = cardsIn(s, from, to, found)
 	}
 	return found, to
-}
-
-// cardRuns looks everywhere.
-func cardRuns(s string, found []span) []span {
-	b := bytesOf(s)
-	var masks [blocksAtOnce]uint64
-	var rest [64]byte
-	for at, low := 0, 0; len(b)-at >= shortestCard; {
-		n := min((len(b)-at-64)/cardStride+1, blocksAtOnce)
-		if len(b)-at >= 64 {
-			cardBytes(&b[at], &masks[0], n)
-		} else {
-			clear(rest[copy(rest[:], b[at:]):])
-			n = 1
-			cardBytes(&rest[0], &masks[0], n)
-		}
-		for i, m := range masks[:n] {
-			m &= m >> 1
-			m &= m >> 2
-			m &= m >> 4 // eight in a row
-			for m &= m >> 5; m != 0; m &= m - 1 {
-				if from := at + cardStride*i + bits.TrailingZeros64(m); from >= low {
-					found, low = cardsAround(s, from, low, found)
-				}
-			}
-		}
-		at += cardStride * n
-	}
-	return found
 }
 
 func cardByte(c byte) bool { return roles[c]&inCard != 0 }

@@ -49,19 +49,3 @@ func colonsSlow(b []byte, masks []uint64) {
 		}
 	}
 }
-
-// cardStride is how far the masks of cardBytes stand apart: thirteen bytes that
-// begin in one of them are whole in it.
-const cardStride = 64 - shortestCard + 1
-
-// cardBytesSlow is cardBytes without what the processor has for it.
-func cardBytesSlow(b []byte, masks []uint64) {
-	for i := range masks {
-		masks[i] = 0
-		for j, c := range b[cardStride*i : cardStride*i+64] {
-			if cardByte(c) {
-				masks[i] |= 1 << j
-			}
-		}
-	}
-}

@@ -26,9 +26,3 @@ func classify(p *byte, blocks *block, n int)
 //
 //go:noescape
 func colons(p *byte, masks *uint64, n int)
-
-// cardBytes fills n masks with the digits, spaces and dashes in 64 bytes each,
-// which begin at p and then at every 52nd byte.
-//
-//go:noescape
-func cardBytes(p *byte, masks *uint64, n int)

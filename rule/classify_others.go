@@ -15,12 +15,6 @@ func colons(p *byte, masks *uint64, n int) {
 	colonsSlow(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(p), -1)), 64*n+1), unsafe.Slice(masks, n))
 }
 
-// cardBytes fills n masks with the digits, spaces and dashes in 64 bytes each,
-// which begin at p and then at every 52nd byte.
-func cardBytes(p *byte, masks *uint64, n int) {
-	cardBytesSlow(unsafe.Slice(p, cardStride*(n-1)+64), unsafe.Slice(masks, n))
-}
-
 // look surveys n blocks at p, of which it also reads the four bytes before, and
 // returns how many are left when there is no more room for spots.
 func look(p *byte, n int, t *sought, v *survey) (left int) { return lookSlow(p, n, t, v) }

@@ -29,16 +29,5 @@ func TestClassifyIsTheSameEverywhere(t *testing.T) {
 		if d := cmp.Diff(slow, found); d != "" {
 			t.Fatal(d)
 		}
-		for i := range b {
-			if r.IntN(2) == 0 {
-				b[i] = "0123456789- /:"[r.IntN(14)]
-			}
-		}
-		found, slow = found[:n-n/5], slow[:n-n/5]
-		cardBytes(&b[1], &found[0], len(found))
-		cardBytesSlow(b[1:], slow)
-		if d := cmp.Diff(slow, found); d != "" {
-			t.Fatal(d)
-		}
 	}
 }

@@ -10,21 +10,21 @@ type finder struct {
 	mask  uint64
 	masks [blocksAtOnce]uint64
 	known *survey // of s, where that knows the colons that matter
+	walk  walker
+}
+
+// colonsOf returns a finder for s, with the help of whoever knows it.
+func colonsOf(s string, known *survey) (f finder) {
+	if f.s, f.known = s, known; known != nil {
+		f.walk = known.walk(nameSpot)
+	}
+	return f
 }
 
 // next returns where the next colon is at or behind from, -1 for nowhere.
 func (f *finder) next(from int) int {
 	for f.known != nil {
-		for f.mask == 0 {
-			if f.n == f.known.n {
-				return -1
-			}
-			f.mask = f.known.spots[f.n].names
-			f.n++
-		}
-		i := f.known.spots[f.n-1].at + bits.TrailingZeros64(f.mask)
-		f.mask &= f.mask - 1
-		if i >= from {
+		if i := f.walk.next(); i < 0 || i >= from {
 			return i
 		}
 	}

@@ -56,7 +56,7 @@ func (d *detector) join(o *detector) {
 
 // nothing tells, of most texts, that there is nothing in them: neither as they
 // stand, nor encoded.
-func (d *detector) nothing(v *survey) bool { return v.n == 0 && d.plainly(v) }
+func (d *detector) nothing(v *survey) bool { return !v.any && d.plainly(v) }
 
 // plainly tells that there is nothing in a text but where its spots are.
 func (d *detector) plainly(v *survey) bool {

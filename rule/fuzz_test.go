@@ -39,6 +39,7 @@ func FuzzParse(f *testing.F) {
 func FuzzMaskJSON(f *testing.F) {
 	f.Add(`{"a":{"password":"x","b":[1,{"password":{"c":null}}]},"note":"4111111111111111 a@b.example"}`)
 	f.Add(`[{"pass\u0077ord":-1.5e3,"\\":"{\"password\":\"x\"}"}]`)
+	f.Add(":")
 	simple := parse(f, "defaults: false\nrules: [mask: {json: [$..password]}]")
 	rooted := parse(f, "defaults: false\nrules: [mask: {json: [$.a.password, $..password]}]")
 	strict := parse(f, "defaults: false\nrules: [mask: {json: [$.a.password, '$.b[0]', '$..password.*']}]")

@@ -57,7 +57,7 @@ func (h *heads) within(from, to int) bool {
 			if h.spot == h.seen.n {
 				return false
 			}
-			h.bits = h.seen.spots[h.spot].cards | h.seen.spots[h.spot].tokens
+			h.bits = h.seen.spots[h.spot].masks[cardSpot] | h.seen.spots[h.spot].masks[tokenSpot]
 			h.spot++
 		}
 		// A spot at the beginning of a block may be about the bytes before it.

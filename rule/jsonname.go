@@ -67,11 +67,11 @@ const deepest = 15
 // mask returns s with the values masked. esc tells whether characters may be
 // written as escapes in s; known knows where to look, nil: nobody does.
 func (j *jsonNames) mask(s string, esc bool, known *survey, t *trace) string {
-	if known != nil && known.n == 0 {
+	if known != nil && !known.any {
 		return s
 	}
 	var out splice
-	colons := finder{s: s, known: known}
+	colons := colonsOf(s, known)
 	for i := 0; ; {
 		if i = colons.next(i); i < 0 {
 			return out.end(s)
@@ -109,10 +109,10 @@ func (j *jsonNames) inside(s string, depth int, t *trace) string {
 
 // wanted tells whether there is something for it in s.
 func (j *jsonNames) wanted(s string, esc bool, known *survey) bool {
-	if known != nil && known.n == 0 {
+	if known != nil && !known.any {
 		return false
 	}
-	colons := finder{s: s, known: known}
+	colons := colonsOf(s, known)
 	for i := 0; ; i++ {
 		if i = colons.next(i); i < 0 {
 			return false
@@ -130,7 +130,7 @@ func (j *jsonNames) before(s string, i, low int, esc bool) (*with, level) {
 	for e > 0 && s[e] <= ' ' {
 		e--
 	}
-	if s[e] != '"' || e < 2 || e < low || !j.every && s[e-1] != '\\' && !j.maybe(s, e, esc) {
+	if e < 2 || s[e] != '"' || e < low || !j.every && s[e-1] != '\\' && !j.maybe(s, e, esc) {
 		return nil, 0
 	}
 	return j.name(s, e)

@@ -1,9 +1,6 @@
 package rule
 
-import (
-	"math/bits"
-	"strings"
-)
+import "strings"
 
 // emails finds addresses: name, '@' and a domain with a dot.
 func emails(s string, cut bool, found []span) []span {
@@ -137,21 +134,13 @@ const shortestToken = 16
 // beginning to know them by.
 func (d *detector) tokens(s string, cut bool, v *survey, found []span) []span {
 	low := 0
-	if v.over {
-		for i := shortestToken - 1; i < len(s); {
-			if !secretByte(s[i]) {
-				i += shortestToken
-				continue
-			}
-			found, low = d.tokensAround(s, i, low, found)
-			i = low + shortestToken
+	for w := v.walk(tokenSpot); v.any; {
+		at := w.next()
+		if at < 0 {
+			break
 		}
-	}
-	for i := 0; i < v.n && !v.over; i++ {
-		for m := v.spots[i].tokens; m != 0; m &= m - 1 {
-			if at := v.spots[i].at + bits.TrailingZeros64(m); at >= low {
-				found, low = d.tokensAround(s, at, low, found)
-			}
+		if at >= low {
+			found, low = d.tokensAround(s, at, low, found)
 		}
 	}
 	if cut {

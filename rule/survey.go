@@ -15,25 +15,32 @@ import (
 type survey struct {
 	pairs   [32]byte // seen…, of two bytes; all of them or-ed together
 	classes [32]byte // has…, of one byte
-	apart   uint64   // the last block: which bytes no card number has
-	blanks  uint64   // and which no token has
+	apart   uint64   // the last block: which bytes no card number has,
+	blanks  uint64   // which no token has,
+	slashes uint64   // and which are backslashes
 	at      int      // where the next block begins
 	n       int
-	spots   [16]spot
+	spots   [16]spot // those before at; where there are more the first come first
 
-	s    string
-	p    *sought // nil: it has seen nothing yet
-	over bool    // there were more spots than fit: look everywhere
+	s     string
+	p     *sought // nil: it has seen nothing yet
+	any   bool    // there are spots
+	moved bool    // those in spots are not the first
 }
 
 // spot is a block of 64 bytes that something to look at is in; bit 0 is the
 // byte at which it begins.
 type spot struct {
-	at     int
-	names  uint64 // colons behind a name that ends as one that is sought
-	cards  uint64 // bytes in a run that may hold a card number
-	tokens uint64 // first bytes of runs, or the first byte of the block within one
+	at    int
+	masks [3]uint64
 }
+
+// The kinds of spots.
+const (
+	nameSpot  = iota // a colon behind a name that ends as one that is sought
+	cardSpot         // a byte in a run that may hold a card number
+	tokenSpot        // the first byte of a run, or the first of a block within one
+)
 
 // What pairs tells: these two bytes occur.
 const (
@@ -84,13 +91,15 @@ type sought struct {
 	token         nibbles    // any set: a byte that tokens are made of
 	ends          [3]nibbles // the last bytes of names, the last one first
 	wants         uint64
-	named         bool // names may be left to the survey
+	named         bool    // names may be left to the survey
+	careful       *sought // the same for texts in which names may be written in other ways
 }
 
 // What sought.wants.
 const (
 	wantNames = 1 << iota
 	wantTokens
+	wantEscaped // also names whose end may be an escape, and those away from their colon
 )
 
 func newSought() *sought {
@@ -166,7 +175,11 @@ func (p *sought) names(all ...*jsonNames) {
 	}
 	if !p.named {
 		p.wants &^= wantNames
+		return
 	}
+	careful := *p
+	careful.wants |= wantEscaped
+	p.careful = &careful
 }
 
 // end puts a byte into a set in all its spellings.
@@ -182,30 +195,86 @@ func (n *nibbles) end(set, c byte) {
 
 // of looks at s for what p seeks, unless that was the last thing it did.
 func (v *survey) of(p *sought, s string) *survey {
-	if v.p != nil && len(s) == len(v.s) && unsafe.StringData(s) == unsafe.StringData(v.s) && (v.p == p || !p.named && p.wants&^v.p.wants == 0) {
+	if v.p != nil && len(s) == len(v.s) && unsafe.StringData(s) == unsafe.StringData(v.s) && (v.p == p || v.p == p.careful || !p.named && p.wants&^v.p.wants == 0) {
 		return v
 	}
 	v.pairs, v.classes = [32]byte{}, [32]byte{}
-	v.apart, v.blanks, v.at, v.n, v.over, v.s, v.p = ^uint64(0), ^uint64(0), 0, 0, false, s, p
-	b := bytesOf(s)
-	// The bytes before a block are looked at too. Zeros stand for what is before
-	// the first and behind the last.
-	var edge [8 + 64]byte
-	copy(edge[8:], b)
-	left := look(&edge[8], 1, p, v)
-	if n := len(b)>>6 - 1; n > 0 {
-		left += look(&b[64], n, p, v)
-	}
-	if at := len(b) &^ 63; at >= 64 && at < len(b) && left == 0 {
-		clear(edge[copy(edge[:], b[at-8:]):])
-		left = look(&edge[8], 1, p, v)
-	}
-	if v.over = left > 0; v.over { // what was not reached may be anything
-		for i := range v.pairs {
-			v.pairs[i], v.classes[i] = 0xff, 0xff
-		}
+	v.s, v.p = s, p
+	v.start()
+	if v.any = v.n > 0; v.at < len(s) {
+		v.rest()
 	}
 	return v
+}
+
+// start looks for the first spots.
+func (v *survey) start() {
+	v.apart, v.blanks, v.slashes, v.at, v.moved = ^uint64(0), ^uint64(0), 0, 0, false
+	v.fill()
+}
+
+// fill looks for the next spots, up to the end of the text or until there is no
+// room for more.
+func (v *survey) fill() {
+	b := bytesOf(v.s)
+	for v.n = 0; v.n < len(v.spots) && v.at < len(b); {
+		if v.at > 0 && v.at+64 <= len(b) {
+			look(&b[v.at], (len(b)-v.at)>>6, v.p, v)
+			continue
+		}
+		// The bytes before a block are looked at too. Zeros stand for what is
+		// before the first and behind the last.
+		var edge [8 + 64]byte
+		if v.at == 0 {
+			copy(edge[8:], b)
+		} else {
+			copy(edge[:], b[v.at-8:])
+		}
+		look(&edge[8], 1, v.p, v)
+	}
+}
+
+// rest sees what else occurs in a text that has more spots than there is room.
+func (v *survey) rest() {
+	w := *v
+	for w.at < len(w.s) {
+		w.fill()
+	}
+	v.pairs, v.classes = w.pairs, w.classes
+}
+
+// walker goes through the spots of one kind.
+type walker struct {
+	v       *survey
+	kind, k int
+	mask    uint64
+}
+
+// walk begins at the beginning. One walker is under way at a time.
+func (v *survey) walk(kind int) walker {
+	if v.moved {
+		v.start()
+	}
+	return walker{v: v, kind: kind}
+}
+
+// next returns where the next spot is, -1 for nowhere.
+func (w *walker) next() int {
+	for w.mask == 0 {
+		if w.k == w.v.n {
+			if w.v.at >= len(w.v.s) {
+				return -1
+			}
+			w.v.fill()
+			w.v.moved, w.k = true, 0
+			continue
+		}
+		w.mask = w.v.spots[w.k].masks[w.kind]
+		w.k++
+	}
+	i := w.v.spots[w.k-1].at + bits.TrailingZeros64(w.mask)
+	w.mask &= w.mask - 1
+	return i
 }
 
 // seen and has tell what occurs in the text.
@@ -220,21 +289,22 @@ func fold32(b *[32]byte) byte {
 }
 
 // known returns v if it knows each colon behind which a name that is sought may
-// stand, nil if it does not: where a name may be written with escapes, or stands
-// away from its colon.
+// stand, nil if it does not.
 func (v *survey) known(p *sought) *survey {
-	if p.named && v.p == p && !v.over && !v.seen(seenUnicode|seenSpaced|seenOdd) {
-		return v
+	if !p.named {
+		return nil
 	}
-	return nil
+	if v.p == p && v.seen(seenUnicode|seenSpaced|seenOdd) {
+		return v.of(p.careful, v.s)
+	}
+	return v
 }
 
 // lookSlow is look without what the processor has for it.
 func lookSlow(p *byte, n int, t *sought, v *survey) (left int) {
 	b := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(p), -4)), 4+64*n)
 	for ; n > 0 && v.n < len(v.spots); n-- {
-		k := spot{at: v.at}
-		var digits, cards, tokens uint64
+		var digits, cards, tokens, names, named, blank, slashes uint64
 		for j, c := range b[4:68] {
 			pair, class := t.second.of(c)&t.first.of(b[3+j]), t.class.of(c)
 			v.pairs[j&31] |= pair
@@ -246,16 +316,35 @@ func lookSlow(p *byte, n int, t *sought, v *survey) (left int) {
 			if class&(hasDigit|hasSeparator) != 0 {
 				cards |= bit
 			}
-			if pair&seenNamed != 0 && t.wants&wantNames != 0 && t.ends[0].of(b[2+j])&t.ends[1].of(b[1+j])&t.ends[2].of(b[j]) != 0 {
-				k.names |= bit
+			if class&hasSlash != 0 {
+				slashes |= bit
 			}
-			if t.wants&wantTokens != 0 && t.token.of(c) != 0 {
+			if pair&(seenSpaced|seenOdd) != 0 {
+				blank |= bit
+			}
+			if pair&seenNamed != 0 {
+				named |= bit
+				if t.ends[0].of(b[2+j])&t.ends[1].of(b[1+j])&t.ends[2].of(b[j]) != 0 {
+					names |= bit
+				}
+			}
+			if t.token.of(c) != 0 {
 				tokens |= bit
 			}
 		}
-		k.cards, v.apart = cardSpots(digits, cards, v.apart), ^cards
-		k.tokens, v.blanks = tokenSpots(tokens, v.blanks), ^tokens
-		if k.names|k.cards|k.tokens != 0 {
+		k := spot{at: v.at}
+		if t.wants&wantNames != 0 {
+			k.masks[nameSpot] = names
+		}
+		if t.wants&wantEscaped != 0 {
+			k.masks[nameSpot] |= blank | named&afterSlashes(slashes, v.slashes)
+			v.slashes = slashes
+		}
+		k.masks[cardSpot], v.apart = cardSpots(digits, cards, v.apart), ^cards
+		if t.wants&wantTokens != 0 {
+			k.masks[tokenSpot], v.blanks = tokenSpots(tokens, v.blanks), ^tokens
+		}
+		if k.masks != [3]uint64{} {
 			v.spots[v.n] = k
 			v.n++
 		}
@@ -263,6 +352,18 @@ func lookSlow(p *byte, n int, t *sought, v *survey) (left int) {
 		v.at += 64
 	}
 	return n
+}
+
+// afterSlashes returns which bytes stand two to nine bytes behind a backslash,
+// as a colon does behind a name that ends with an escape; last are those of the
+// block before.
+func afterSlashes(slashes, last uint64) uint64 {
+	m, w := slashes<<2, last>>55
+	for i := 1; i < 8; i <<= 1 {
+		m |= m << i
+		w |= w >> i
+	}
+	return m | w
 }
 
 // cardSpots returns where in a block thirteen bytes begin that card numbers may

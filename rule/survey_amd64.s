@@ -72,6 +72,18 @@ GLOBL nibble<>(SB), RODATA|NOPTR, $32
 	VPCMPEQB Y6, Y3, Y3 \
 	VPMOVMSKB Y3, AX
 
+// ESCAPED puts into R14 which of the colons in Y4 stand behind a quotation mark,
+// into BX those behind white space, and into AX which bytes in Y5 are
+// backslashes.
+#define ESCAPED \
+	VPMOVMSKB Y4, R14 \
+	VPADDB Y4, Y4, Y6 \
+	VPADDB Y6, Y6, Y3 \
+	VPOR Y6, Y3, Y3 \
+	VPMOVMSKB Y3, BX \
+	VPSLLW $7, Y5, Y6 \
+	VPMOVMSKB Y6, AX
+
 // CARDS puts into AX which bytes are digits, and into BX which are separators.
 #define CARDS \
 	VPMOVMSKB Y5, AX \
@@ -79,7 +91,7 @@ GLOBL nibble<>(SB), RODATA|NOPTR, $32
 	VPMOVMSKB Y5, BX
 
 // func lookWide(p *byte, n int, t *sought, v *survey) (left int)
-TEXT ·lookWide(SB), NOSPLIT, $16-40
+TEXT ·lookWide(SB), NOSPLIT, $40-40
 	MOVQ p+0(FP), SI
 	MOVQ n+8(FP), CX
 	MOVQ t+16(FP), DX
@@ -95,8 +107,8 @@ TEXT ·lookWide(SB), NOSPLIT, $16-40
 	VMOVDQU 32(DI), Y7
 	MOVQ 64(DI), R10
 	MOVQ 72(DI), R11
-	MOVQ 80(DI), R12
-	MOVQ 88(DI), R13
+	MOVQ 88(DI), R12
+	MOVQ 96(DI), R13
 
 loop:
 	TESTQ CX, CX
@@ -107,6 +119,13 @@ loop:
 	MOVQ $0, names-8(SP)
 
 	FACTS(0)
+	BTQ $2, 224(DX)
+	JCC digits
+	ESCAPED
+	MOVL R14, named-16(SP)
+	MOVL BX, blank-24(SP)
+	MOVL AX, slashes-32(SP)
+digits:
 	CARDS
 	MOVL AX, R8               // digits
 	MOVL BX, R9               // separators
@@ -121,6 +140,13 @@ first:
 	MOVL AX, names-8(SP)
 second:
 	FACTS(32)
+	BTQ $2, 224(DX)
+	JCC more
+	ESCAPED
+	MOVL R14, named-12(SP)
+	MOVL BX, blank-20(SP)
+	MOVL AX, slashes-28(SP)
+more:
 	CARDS
 	SHLQ $32, AX
 	ORQ AX, R8
@@ -210,7 +236,38 @@ fourth:
 	ORQ R9, R8
 found:
 
+	// afterSlashes
 	MOVQ names-8(SP), R9
+	BTQ $2, 224(DX)
+	JCC written
+	MOVQ slashes-32(SP), BX
+	MOVQ 80(DI), R15          // those of the block before
+	MOVQ BX, 80(DI)
+	SHLQ $2, BX
+	SHRQ $55, R15
+	MOVQ BX, R14
+	SHLQ $1, R14
+	ORQ R14, BX
+	MOVQ R15, R14
+	SHRQ $1, R14
+	ORQ R14, R15
+	MOVQ BX, R14
+	SHLQ $2, R14
+	ORQ R14, BX
+	MOVQ R15, R14
+	SHRQ $2, R14
+	ORQ R14, R15
+	MOVQ BX, R14
+	SHLQ $4, R14
+	ORQ R14, BX
+	MOVQ R15, R14
+	SHRQ $4, R14
+	ORQ R14, R15
+	ORQ R15, BX
+	ANDQ named-16(SP), BX
+	ORQ blank-24(SP), BX
+	ORQ BX, R9
+written:
 	MOVQ R9, BX
 	ORQ AX, BX
 	ORQ R8, BX
@@ -218,10 +275,10 @@ found:
 	MOVQ R13, BX
 	SHLQ $5, BX
 	ADDQ DI, BX
-	MOVQ R12, 96(BX)
-	MOVQ R9, 104(BX)
-	MOVQ AX, 112(BX)
-	MOVQ R8, 120(BX)
+	MOVQ R12, 104(BX)
+	MOVQ R9, 112(BX)
+	MOVQ AX, 120(BX)
+	MOVQ R8, 128(BX)
 	INCQ R13
 
 next:
@@ -235,8 +292,8 @@ done:
 	VMOVDQU Y7, 32(DI)
 	MOVQ R10, 64(DI)
 	MOVQ R11, 72(DI)
-	MOVQ R12, 80(DI)
-	MOVQ R13, 88(DI)
+	MOVQ R12, 88(DI)
+	MOVQ R13, 96(DI)
 	MOVQ CX, left+32(FP)
 	VZEROUPPER
 	RET
