@@ -76,9 +76,8 @@ func TestHomes(t *testing.T) {
 	if len(seen) < 4 {
 		t.Errorf("the frames show nothing: %v", seen)
 	}
-	w := worker{group: &group{cfg: *placeConfig()}}
-	frame := tunnelled()[3]
-	if n := testing.AllocsPerRun(100, func() { w.Place(packet.LinkEthernet, frame) }); n != 0 {
+	cfg, frame := placeConfig(), tunnelled()[3]
+	if n := testing.AllocsPerRun(100, func() { h.hash(cfg, packet.LinkEthernet, frame) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -104,11 +103,11 @@ func FuzzHomes(f *testing.F) {
 }
 
 func BenchmarkHomes(b *testing.B) {
-	w := worker{group: &group{cfg: *placeConfig()}}
+	h, cfg := homes{}, placeConfig()
 	for name, frame := range map[string][]byte{"plain": tunnelled()[0], "vxlan6": tunnelled()[3]} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				w.Place(packet.LinkEthernet, frame)
+				h.hash(cfg, packet.LinkEthernet, frame)
 			}
 		})
 	}
