@@ -192,7 +192,6 @@ func (p *Passiflow) Stats() Stats {
 		s.Source.Unread += x.Unread
 		s.Source.Filtered += x.Filtered
 		s.Source.Cut += x.Cut
-		s.Source.Unjoined += x.Unjoined
 	}
 	return s
 }

@@ -12,7 +12,7 @@ func Live(o LiveOptions) ([]source.Source, error) {
 	c := afpacket.DefaultConfig()
 	c.Interfaces, c.Wait, c.Promiscuous = o.Interfaces, o.Wait, o.Promiscuous
 	c.Workers, c.Snaplen, c.BufferBytes = o.Workers, o.Snaplen, o.Buffer
-	c.VXLANPorts, c.GENEVEPorts, c.Defragment = o.VXLANPorts, o.GENEVEPorts, o.Defragment
+	c.VXLANPorts, c.GENEVEPorts = o.VXLANPorts, o.GENEVEPorts
 	c.Filter = o.program(true)
 	return afpacket.Open(c, o.Log)
 }

@@ -24,10 +24,7 @@ type LiveOptions struct {
 	// VXLANPorts and GENEVEPorts are UDP ports that carry these tunnels beside the
 	// assigned ones, at most 8 each.
 	VXLANPorts, GENEVEPorts []uint16
-	// Defragment lets the kernel join IPv4 fragments before it chooses one of
-	// several workers; nothing else is known of them then. Only Linux does.
-	Defragment bool
-	Log        *slog.Logger
+	Log                     *slog.Logger
 }
 
 // FileOptions say which capture files to read.

@@ -59,7 +59,6 @@ type Stats struct {
 	Dropped  uint64 // packets the kernel or the device dropped for want of room
 	Unread   uint64 // packets that had room, and that nobody had read when the source was closed
 	Filtered uint64 // packets a filter inside the source refused, where it can count them
-	Unjoined uint64 // datagrams whose IP fragments the kernel joins before it shows them and could not; of the whole machine
 	Cut      uint64 // packets that were unreadable: a file ended in their middle, a mirror's datagram held no frame
 }
 

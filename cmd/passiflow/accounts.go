@@ -15,7 +15,7 @@ const oneSided = message.OneSided
 func accounts(st *passiflow.Stats, out *outputs) []account {
 	w, f, c := &st.Walk, &st.Flow, &st.Core
 	packets := account{what: "packets", metric: "packets", in: w.Packets, out: []entry{{"filtered", w.Filtered}, {"beyond --count", w.BeyondCount}, {"on other ports", w.OtherPort}},
-		beside: []entry{{"dropped by the kernel", st.Source.Dropped}, {"unread at the end", st.Source.Unread}, {"refused network ids, control", st.Source.Filtered}, {"unjoined fragments, host-wide", st.Source.Unjoined}, {"unreadable", st.Source.Cut}, {"cut by the snaplen", w.Cut}, {"written", w.Written}, {"handed over to another worker", w.Given}, {"had no room until a record came", w.TapeLost}}}
+		beside: []entry{{"dropped by the kernel", st.Source.Dropped}, {"unread at the end", st.Source.Unread}, {"refused network ids, control", st.Source.Filtered}, {"unreadable", st.Source.Cut}, {"cut by the snaplen", w.Cut}, {"written", w.Written}, {"handed over to another worker", w.Given}, {"had no room until a record came", w.TapeLost}}}
 	for r := packet.Malformed; int(r) < packet.Reasons; r++ {
 		packets.out = append(packets.out, entry{words(r.String()), w.Parsed[r]})
 	}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/passiflow/passiflow"
@@ -122,7 +121,7 @@ func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logg
 	all, err = builtin.Live(builtin.LiveOptions{
 		Interfaces: in.Interfaces, Wait: in.Wait, Promiscuous: in.Promiscuous, Workers: in.Workers,
 		Snaplen: int(in.Snaplen), Buffer: int(in.Buffer), Filter: f, Ports: portRanges(in),
-		VXLANPorts: single(in.VXLANPorts), GENEVEPorts: single(in.GENEVEPorts), Defragment: defragments(in), Log: log,
+		VXLANPorts: single(in.VXLANPorts), GENEVEPorts: single(in.GENEVEPorts), Log: log,
 	})
 	if err != nil {
 		return nil, true, &exit{exitRefused, err}
@@ -138,17 +137,6 @@ func single(ranges []config.Range) (all []uint16) {
 		}
 	}
 	return all
-}
-
-// defragments tells whether the kernel joins IPv4 fragments before it chooses a
-// worker. It does not know by which device they came: where several show the same
-// fragments, as those of a router do, copies would be left over and meet another
-// datagram of the same id. So auto wants one device.
-func defragments(in *config.Capture) bool {
-	if in.Defragment != config.Auto {
-		return in.Workers > 1 && in.Defragment == "yes"
-	}
-	return in.Workers > 1 && len(in.Interfaces) < 2 && !slices.Contains(in.Interfaces, "any")
 }
 
 func portRanges(in *config.Capture) (all []filter.Range) {

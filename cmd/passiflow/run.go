@@ -99,9 +99,6 @@ func (s *session) announce(filter string, live bool) {
 		return
 	}
 	more = append(more, "rights", rights(), "workers", in.Workers)
-	if in.Workers > 1 {
-		more = append(more, "defragment", defragments(in))
-	}
 	for _, i := range s.sources[0].Interfaces() {
 		s.log.Info("capturing", append([]any{"interface", i.Name, "loopback", i.Loopback}, more...)...)
 	}

@@ -36,7 +36,6 @@ type Capture struct {
 	Promiscuous bool
 	Wait        bool
 	Workers     int
-	Defragment  string
 	VXLANPorts  []Range
 	GENEVEPorts []Range
 }
@@ -93,7 +92,7 @@ type Log struct {
 	Format string
 }
 
-// The values of Output.Format. Auto is also one of Capture.Defragment.
+// The values of Output.Format.
 const (
 	Auto = "auto" // lines on a terminal, NDJSON otherwise
 	Line = "line"
@@ -110,7 +109,7 @@ const (
 // DefaultConfig returns the configuration without file, environment and flags.
 func DefaultConfig() Config {
 	return Config{
-		Capture: Capture{Snaplen: 262144, Buffer: 32 << 20, Workers: 1, Defragment: Auto},
+		Capture: Capture{Snaplen: 262144, Buffer: 32 << 20, Workers: 1},
 		Flow:    Flow{Overlap: "first", Sample: 1, Memory: 512 << 20},
 		HTTP:    HTTP{BodyLimit: 1 << 20, AnswerWait: 30 * time.Second, Pairing: Likely},
 		Output:  Output{Format: Auto, Unit: "exchange", Color: Auto},

@@ -68,8 +68,6 @@ func (c *Config) Settings() []Setting {
 		{"capture.workers", "workers", "", "goroutines that share the traffic by conversation",
 			number{p: &in.Workers, min: 1, max: 256}},
 
-		{"capture.defragment", "defragment", "", "with several workers: let the kernel put IPv4 fragments together first, so that the fragments of a tunnel's packets come to the worker of what is inside; auto: when one interface is captured",
-			choice{p: &in.Defragment, words: []string{Auto, "yes", "no"}}},
 		{"capture.vxlan_ports", "vxlan-ports", "", "UDP ports that carry VXLAN, at most 8, beside 4789, 4790 and 8472",
 			ranges{p: &in.VXLANPorts, min: 1, max: math.MaxUint16, kind: "PORTS"}},
 		{"capture.geneve_ports", "geneve-ports", "", "UDP ports that carry GENEVE, at most 8, beside 6081",

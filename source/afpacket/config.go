@@ -40,14 +40,6 @@ type Config struct {
 	// BlockTimeout is how long a packet may wait in a block that is not full,
 	// in whole milliseconds. Default: 50 ms.
 	BlockTimeout time.Duration
-	// Defragment lets the kernel put IPv4 fragments together before it chooses
-	// a worker. Without it, and for IPv6, fragments meet in the worker of their
-	// outer addresses, while whole packets of the same tunnel go by their inner
-	// ones. The fragments themselves are then not seen, and those that the kernel
-	// cannot join never: source.Stats.Unjoined. The kernel does not know by which
-	// device a fragment came, so it is for devices that do not show the same
-	// packets. It has no meaning for one worker and for loopback. Default: false.
-	Defragment bool
 	// VXLANPorts and GENEVEPorts are UDP ports, at most 8 each, whose packets are
 	// shared out by their inner addresses like those of 4789, 4790, 8472 and 6081.
 	// Default: none.

@@ -169,47 +169,6 @@ func TestPlacementInTheKernel(t *testing.T) {
 	}
 }
 
-// With Defragment the kernel joins the fragments of a tunnel's packets, those
-// that come in and those that go out, and they go by what is inside. What it
-// cannot join is counted.
-func TestDefragment(t *testing.T) {
-	s := netnstest.New(t)
-	netnstest.Veth(t, "v0", "", s, "v1", "")
-	w, here := wire(t, s, "v1"), wire(t, nil, "v0")
-	cfg := small()
-	cfg.Interfaces, cfg.Workers, cfg.Defragment, cfg.BufferBytes = []string{"v0"}, 4, true, 4<<20
-	c := open(t, cfg)
-	for i := range 20 {
-		a, text := fmt.Sprintf("10.5.0.%d", i), []byte(fmt.Sprintf("joined %03d", i))
-		whole := vxlan(9, ether(0x0800, ip4(a, b4, 6, tcp(1, 2, cat(make([]byte, 200), text)))))
-		send(t, w, ether(0x0800, ip4frag(x4, y4, 17, uint16(i), 0x2000, nil, whole[:160])),
-			ether(0x0800, ip4frag(x4, y4, 17, uint16(i), 20, nil, whole[160:])),
-			ether(0x0800, ip4(b4, a, 6, tcp(2, 1, text))))
-		send(t, here, ether(0x0800, ip4frag(y4, x4, 17, uint16(i), 0x2000, nil, whole[:160])),
-			ether(0x0800, ip4frag(y4, x4, 17, uint16(i), 20, nil, whole[160:])))
-	}
-	for i := range 20 {
-		got := c.with(fmt.Sprintf("joined %03d", i), 3)
-		if got[0].worker != got[1].worker || got[0].worker != got[2].worker {
-			t.Errorf("%d: workers %d, %d and %d", i, got[0].worker, got[1].worker, got[2].worker)
-		}
-	}
-	// Two that contradict each other about where the datagram ends.
-	data := make([]byte, 160)
-	send(t, w, ether(0x0800, ip4frag(x4, y4, 17, 999, 20, nil, data)), ether(0x0800, ip4frag(x4, y4, 17, 999, 30, nil, data)))
-	var unjoined uint64
-	for end := time.Now().Add(long); unjoined == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		unjoined = 0
-		for _, one := range c.sources {
-			unjoined += one.Stats().Unjoined
-		}
-	}
-	c.stop()
-	if after := c.sources[0].Stats().Unjoined; unjoined == 0 || after < unjoined {
-		t.Errorf("%d datagrams were not joined, after the end %d", unjoined, after)
-	}
-}
-
 func TestDownAndUp(t *testing.T) {
 	s := netnstest.New(t)
 	netnstest.Veth(t, "v0", "", s, "v1", "")

@@ -11,7 +11,9 @@ import (
 // chooses it: run once more, here, it cannot choose otherwise. That is for frames
 // that the kernel never saw, because they were put together from fragments. It
 // belongs to one goroutine.
-type homes struct{ programs map[packet.Link][]bpf.RawInstruction }
+type homes struct {
+	programs map[packet.Link][]bpf.RawInstruction
+}
 
 // hash returns what the program says of a frame.
 func (h *homes) hash(cfg *Config, l packet.Link, frame []byte) uint32 {
@@ -108,9 +110,6 @@ func run(program []bpf.RawInstruction, b []byte) uint32 {
 		case opAdd:
 			a += k
 			continue
-		case opSub:
-			a -= k
-			continue
 		case opMul:
 			a *= k
 			continue
@@ -122,9 +121,6 @@ func run(program []bpf.RawInstruction, b []byte) uint32 {
 			continue
 		case opRsh:
 			a >>= k
-			continue
-		case opXor:
-			a ^= k
 			continue
 		case opAddX:
 			a += x
@@ -156,8 +152,6 @@ func run(program []bpf.RawInstruction, b []byte) uint32 {
 			taken = a&k != 0
 		case opJgeX:
 			taken = a >= x
-		case opJeqX:
-			taken = a == x
 		default: // opRetK, and nothing else
 			return k
 		}

@@ -28,7 +28,6 @@ type group struct {
 	filter  func(packet.Link) ([]bpf.RawInstruction, error)
 	list    []source.Interface
 	live    map[string]*device
-	torn    *failures // nil: the kernel joins no fragments for us
 }
 
 // device is a device that is captured, with a ring for each worker.
@@ -71,11 +70,6 @@ func Open(cfg Config, log *slog.Logger) ([]source.Source, error) {
 	if cfg.Workers > 1 {
 		if g.place, err = placement(cfg.VXLANPorts, cfg.GENEVEPorts); err != nil {
 			return nil, fmt.Errorf("open: %w", err)
-		}
-	}
-	if g.defragments() {
-		if g.torn, err = openFailures(); err != nil {
-			log.Warn("fragments that the kernel cannot join are not counted", "error", err)
 		}
 	}
 	for range cfg.Workers {
@@ -230,7 +224,7 @@ func (g *group) start(from *source.Device) (_ *device, err error) {
 			return nil, err
 		}
 		if shared {
-			if id, err = r.join(id, g.place, g.defragments() && !d.Loopback); err != nil {
+			if id, err = r.join(id, g.place); err != nil {
 				return nil, err
 			}
 		}
@@ -329,20 +323,6 @@ func (g *group) seen(ifindex int, hardware uint16) int {
 	return g.slot(d)
 }
 
-// defragments tells whether the kernel joins fragments before it chooses a
-// worker. On loopback, which shows each packet twice, it never does.
-func (g *group) defragments() bool { return g.cfg.Defragment && g.cfg.Workers > 1 }
-
-// unjoined returns how many datagrams the kernel could not join.
-func (g *group) unjoined() uint64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.torn == nil {
-		return 0
-	}
-	return g.torn.count()
-}
-
 func (g *group) interfaces() []source.Interface {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -355,9 +335,6 @@ func (g *group) leave() {
 	g.mu.Lock()
 	g.open--
 	last := g.open == 0
-	if last && g.torn != nil {
-		g.torn.close()
-	}
 	g.mu.Unlock()
 	if last && g.watch != nil {
 		g.watch.stop()

@@ -12,7 +12,7 @@ import "golang.org/x/net/bpf"
 // Classic BPF has no loops, so the walk through the headers is written out once
 // for each IP header. X holds the offset from the kernel's view of the packet,
 // which begins at the network header for what came in and at the link header
-// for what goes out, unless the kernel has joined it from fragments.
+// for what goes out.
 
 const (
 	maxNesting = 4 // tunnels that the program looks into, packet.MaxDepth
@@ -100,27 +100,6 @@ func (p *placer) entry() {
 	p.on(opJeq, 4, l.llc) // ETH_P_802_2
 	p.jump(l.tag[0])
 	p.place(out)
-	link := p.label()
-	same := p.label()
-	p.op(opLdH, adProtocol)
-	p.on(opJeq, 0x0800, same)
-	p.jump(link)
-	p.place(same)
-	// What the kernel has joined from fragments begins at the network header
-	// also on its way out: there the view is the network header and what follows.
-	for word := uint32(0); word < 12; word += 4 {
-		same := p.label()
-		p.op(opLdW, netOff+word)
-		p.op(opTax, 0)
-		p.op(opLdW, word)
-		p.on(opJeqX, 0, same)
-		p.op(opLdxImm, 0)
-		p.jump(link)
-		p.place(same)
-	}
-	p.op(opLdxImm, 0)
-	p.jump(l.ip4)
-	p.place(link)
 	p.op(opLdH, adHardware)
 	p.on(opJeq, 1, l.ether)   // ARPHRD_ETHER
 	p.on(opJeq, 772, l.ether) // ARPHRD_LOOPBACK

@@ -33,14 +33,7 @@ func in(frame []byte) machine {
 }
 
 func out(frame []byte) machine {
-	return machine{data: frame, length: uint32(len(frame)), network: 14, protocol: 0x0800, hardware: 1, kind: packetOutgoing}
-}
-
-// joined is how it shows one that goes out and was joined from fragments.
-func joined(frame []byte) machine {
-	m := in(frame)
-	m.kind = packetOutgoing
-	return m
+	return machine{data: frame, length: uint32(len(frame)), protocol: 0x0800, hardware: 1, kind: packetOutgoing}
 }
 
 func hashOf(t testing.TB, prog []bpf.RawInstruction, m machine) uint32 {
@@ -204,19 +197,6 @@ func TestPlaceByInnermostPair(t *testing.T) {
 			}
 		}
 	})
-}
-
-// What goes out joined from fragments has its hash from the network header on.
-func TestPlaceJoined(t *testing.T) {
-	prog := place(t)
-	for name, frame := range map[string][]byte{
-		"plain":  ether(0x0800, ip4(a4, b4, 6, tcp(1, 2, nil))),
-		"tunnel": ether(0x0800, ip4(x4, y4, 17, vxlan(77, ether(0x0800, ip4(b4, a4, 6, tcp(1, 2, nil)))))),
-	} {
-		if got, want := hashOf(t, prog, joined(frame)), hashOf(t, prog, in(frame)); got != want || want == 0 {
-			t.Errorf("%s: %#x, want %#x", name, got, want)
-		}
-	}
 }
 
 // All fragments go by the pair of the fragmented header, also the first, which

@@ -38,7 +38,6 @@ const (
 	opJgt    = 0x25
 	opJge    = 0x35
 	opJset   = 0x45
-	opJeqX   = 0x1d
 	opJgeX   = 0x3d
 	opRetK   = 0x06
 	opRetA   = 0x16
@@ -53,7 +52,6 @@ const (
 	adPktType  = adOff + 4
 	adIfindex  = adOff + 8
 	adHardware = adOff + 28
-	netOff     = 0xfff00000 // and from there on: the packet from its network header on
 )
 
 const packetOutgoing = 4 // PACKET_OUTGOING

@@ -359,9 +359,6 @@ func (w *worker) Interfaces() []source.Interface { return w.group.interfaces() }
 // Stats returns what this worker's rings counted.
 func (w *worker) Stats() source.Stats {
 	st, _ := w.stats()
-	if w == w.group.workers[0] { // one of them speaks for all
-		st.Unjoined = w.group.unjoined()
-	}
 	return st
 }
 

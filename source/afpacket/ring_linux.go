@@ -130,11 +130,8 @@ func (r *ring) promiscuous() error {
 
 // join enters the fanout group id, or makes a new one when id is 0, and
 // returns it. Rings join in the order of their workers.
-func (r *ring) join(id int, place []bpf.RawInstruction, defragment bool) (int, error) {
+func (r *ring) join(id int, place []bpf.RawInstruction) (int, error) {
 	flags := unix.PACKET_FANOUT_CBPF
-	if defragment {
-		flags |= unix.PACKET_FANOUT_FLAG_DEFRAG
-	}
 	if id > 0 {
 		if err := unix.SetsockoptInt(r.fd, unix.SOL_PACKET, unix.PACKET_FANOUT, id|flags<<16); err != nil {
 			return 0, fmt.Errorf("join the workers: %w", err)

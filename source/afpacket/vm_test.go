@@ -11,7 +11,6 @@ import (
 // with what it knows beside it. A load behind the end returns 0.
 type machine struct {
 	data     []byte
-	network  int // offset of the network header, from the view on
 	length   uint32
 	protocol uint16
 	hardware uint16
@@ -57,9 +56,6 @@ func (m *machine) run(prog []bpf.RawInstruction) (uint32, error) {
 				continue
 			}
 			at := uint64(in.K)
-			if at >= netOff && at < adOff {
-				at = at - netOff + uint64(m.network)
-			}
 			v, ok := load(at, size)
 			if !ok {
 				return 0, nil
@@ -121,8 +117,8 @@ func (m *machine) run(prog []bpf.RawInstruction) (uint32, error) {
 			return a, nil
 		case opJa:
 			pc += int(in.K)
-		case opJeq, opJgt, opJge, opJset, opJgeX, opJeqX:
-			yes := map[uint16]bool{opJeq: a == in.K, opJgt: a > in.K, opJge: a >= in.K, opJset: a&in.K != 0, opJgeX: a >= x, opJeqX: a == x}[in.Op]
+		case opJeq, opJgt, opJge, opJset, opJgeX:
+			yes := map[uint16]bool{opJeq: a == in.K, opJgt: a > in.K, opJge: a >= in.K, opJset: a&in.K != 0, opJgeX: a >= x}[in.Op]
 			if yes {
 				pc += int(in.Jt)
 			} else {

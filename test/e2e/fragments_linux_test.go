@@ -87,7 +87,7 @@ func fragmented(t *testing.T, s *netnstest.Space, args ...string) {
 	defer server.Close()
 
 	run := func(workers string) (lines []string) {
-		c := start(t, append([]string{"-i", "v0", "--json", "--workers", workers, "--defragment", "no"}, args...)...)
+		c := start(t, append([]string{"-i", "v0", "--json", "--workers", workers}, args...)...)
 		for i := range clients {
 			d := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 7, 0, byte(i+1))}, Timeout: time.Minute}
 			one := &http.Client{Transport: &http.Transport{DialContext: d.DialContext}, Timeout: time.Minute}
