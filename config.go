@@ -53,7 +53,7 @@ type Config struct {
 	TapeBytes int
 	// HandoverBytes bounds, for each of several workers, the packets that wait for
 	// it after another put them together from fragments. At the bound they are
-	// dropped and counted as packet.Elsewhere. Default 4 MiB
+	// dropped and counted as packet.Elsewhere. Default 16 MiB
 	HandoverBytes int
 	// Log takes what happens; nil is silent.
 	Log *slog.Logger
@@ -118,7 +118,7 @@ type Frames interface {
 
 // DefaultConfig returns the defaults, without sources, protocols and outputs.
 func DefaultConfig() Config {
-	return Config{Workers: 1, TapeBytes: 32 << 20, HandoverBytes: 4 << 20, Parser: packet.DefaultConfig(), Flow: flow.DefaultConfig(), Core: protocol.DefaultConfig()}
+	return Config{Workers: 1, TapeBytes: 32 << 20, HandoverBytes: 16 << 20, Parser: packet.DefaultConfig(), Flow: flow.DefaultConfig(), Core: protocol.DefaultConfig()}
 }
 
 func (c *Config) validate() error {

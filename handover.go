@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/source"
@@ -15,6 +16,7 @@ import (
 // told whose conversation they belong to, and that worker then reads on.
 type handover struct {
 	inboxes []*inbox // of the workers
+	used    atomic.Bool
 	reading atomic.Int32
 	done    chan struct{} // closed when no worker reads its source any more
 }
@@ -25,6 +27,7 @@ type inbox struct {
 	bell chan struct{} // the same for a worker that reads it no more
 	most int           // bytes
 	some atomic.Bool   // there is something
+	seen atomic.Int64  // what the worker's source showed before is read, once there is a handover
 	mu   sync.Mutex
 	fill *pile // nil: the worker has ended
 }
@@ -105,7 +108,7 @@ func (b *inbox) swap(empty *pile) *pile {
 
 // join makes the worker the one of number i among those of h.
 func (w *worker) join(h *handover, i int) {
-	w.others, w.inbox, w.spare = h, h.inboxes[i], &pile{}
+	w.others, w.inbox, w.taken = h, h.inboxes[i], &pile{}
 	shared := w.src.(source.Shared)
 	w.parser.Route(func(l packet.Link, frame []byte) bool {
 		w.home = h.inboxes[shared.Place(l, frame)]
@@ -115,6 +118,7 @@ func (w *worker) join(h *handover, i int) {
 
 // give hands over the packet for which the parser returned Elsewhere.
 func (w *worker) give(ctx context.Context, p *packet.Packet) {
+	w.others.used.Store(true)
 	if w.home.put(p, w.parser.Rest()) {
 		w.count.Given++
 		return
@@ -122,17 +126,28 @@ func (w *worker) give(ctx context.Context, p *packet.Packet) {
 	w.parsed(ctx, p, packet.Elsewhere)
 }
 
-// accept reads on in what others have handed over.
-func (w *worker) accept(ctx context.Context) {
-	if w.inbox != nil && w.inbox.some.Load() {
-		w.spare = w.resume(ctx, w.inbox.swap(w.spare))
+// accept reads on in what others have handed over, up to the time until: what is
+// younger waits for what this worker's own source has yet to show.
+func (w *worker) accept(ctx context.Context, until packet.Time) {
+	if len(w.taken.packets) > 0 {
+		w.resume(ctx, until)
+	}
+	if len(w.taken.packets) == 0 && w.inbox.some.Load() {
+		w.taken = w.inbox.swap(w.taken)
+		w.resume(ctx, until)
 	}
 }
 
-// resume reads on in the packets of l and returns it empty.
-func (w *worker) resume(ctx context.Context, l *pile) *pile {
+// resume reads on in the packets taken, up to the time until.
+func (w *worker) resume(ctx context.Context, until packet.Time) {
+	l, kept := w.taken, 0
 	for i := range l.packets {
 		h := &l.packets[i]
+		if h.packet.Time > until {
+			l.packets[kept] = *h
+			kept++
+			continue
+		}
 		w.count.Taken++
 		w.now = max(w.now, h.packet.Time)
 		if r := w.parser.Resume(&h.packet, h.rest); r == packet.Elsewhere {
@@ -141,9 +156,67 @@ func (w *worker) resume(ctx context.Context, l *pile) *pile {
 			w.parsed(ctx, &h.packet, r)
 		}
 	}
-	clear(l.packets)
-	l.packets, l.data = l.packets[:0], l.data[:0]
-	return l
+	clear(l.packets[kept:])
+	if l.packets = l.packets[:kept]; kept == 0 {
+		l.data = l.data[:0]
+	}
+}
+
+// never is later than any packet, also with a wait added.
+const never = packet.Time(1 << 62)
+
+// keepUp begins a batch of n packets. While nothing is handed over nobody waits
+// for anybody.
+func (w *worker) keepUp(ctx context.Context, batch []packet.Packet, n int) {
+	used, until := w.others.used.Load(), never
+	switch {
+	case !used:
+		w.limit = never
+	case n > 0:
+		until = batch[0].Time
+		if w.limit == never {
+			w.limit = 0
+		}
+	default:
+		until = packet.Time(time.Now().Add(-settle).UnixNano())
+	}
+	if used {
+		w.inbox.seen.Store(int64(until))
+		w.accept(ctx, until)
+	}
+}
+
+// pace waits until no other worker is so far behind the time now that what it
+// hands over would come after it was waited for: after a pause of the program all
+// have much to read, and none knows who begins. Who has the oldest packets never
+// waits, and nobody does for long.
+func (w *worker) pace(ctx context.Context, now packet.Time) {
+	w.inbox.seen.Store(int64(now))
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		w.limit = w.others.slowest(w.inbox).Add(lag)
+		w.accept(ctx, now)
+		if now <= w.limit {
+			return
+		}
+		if time.Now().After(end) {
+			w.limit = now.Add(lag)
+			return
+		}
+	}
+}
+
+// patience is how long a worker waits for others.
+const patience = time.Second
+
+// slowest returns up to when all but one have read what there was.
+func (h *handover) slowest(but *inbox) packet.Time {
+	least := never
+	for _, b := range h.inboxes {
+		if b != but {
+			least = min(least, packet.Time(b.seen.Load()))
+		}
+	}
+	return least
 }
 
 // await takes what others still hand over, until none of them reads any more.
@@ -154,13 +227,16 @@ func (w *worker) await(ctx context.Context) {
 		return
 	}
 	w.others.leave()
+	w.inbox.seen.Store(int64(never))
 	for {
 		select {
 		case <-w.others.done:
-			w.resume(ctx, w.inbox.swap(nil))
+			w.accept(ctx, never)
+			w.taken = w.inbox.swap(nil)
+			w.resume(ctx, never)
 			return
 		case <-w.inbox.bell:
-			w.accept(ctx)
+			w.accept(ctx, never)
 			w.hand(ctx)
 		}
 	}

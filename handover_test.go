@@ -22,6 +22,7 @@ type branch struct {
 	*wire
 	of    int
 	woken chan struct{}
+	idle  time.Duration // how long Read waits
 }
 
 func (b *branch) Read(batch []packet.Packet) (int, error) {
@@ -36,7 +37,7 @@ func (b *branch) Read(batch []packet.Packet) (int, error) {
 	case <-b.done:
 		return 0, io.EOF
 	case <-b.woken:
-	case <-time.After(time.Second):
+	case <-time.After(b.idle):
 	}
 	return 0, nil
 }
@@ -114,7 +115,7 @@ func tunnelled(t testing.TB, conversations, exchanges int) (all []packet.Packet)
 // branches returns n wires, and what puts packets on them as time passes.
 func branches(n int) (all []*branch, sources []source.Source, feed func([]packet.Packet)) {
 	for range n {
-		b := &branch{wire: newWire(), of: n, woken: make(chan struct{}, 1)}
+		b := &branch{wire: newWire(), of: n, woken: make(chan struct{}, 1), idle: time.Second}
 		all, sources = append(all, b), append(sources, b)
 	}
 	return all, sources, func(packets []packet.Packet) {
@@ -163,10 +164,62 @@ func TestHandover(t *testing.T) {
 	}
 }
 
+// After a pause all workers have much to read at once. None runs ahead of what
+// the others have for it.
+func TestHandoverAfterAPause(t *testing.T) {
+	packets := tunnelled(t, 12, 6)
+	for i := range packets {
+		packets[i].Time -= 1e10 // what is read is all older than the end
+	}
+	var want []string
+	for _, n := range []int{1, 3} {
+		all, sources, feed := branches(n)
+		for _, b := range all {
+			b.idle = time.Minute // it is not that nothing came: it does not run
+		}
+		cfg, out := config(sources...)
+		p := start(t, cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			feed(packets[:150])
+			time.Sleep(50 * time.Millisecond)
+			for _, x := range packets[150:] { // those with most to do begin last
+				if i := home(x.Data, n); i != 1 {
+					all[i].packets <- x
+				}
+			}
+			time.Sleep(300 * time.Millisecond)
+			for _, x := range packets[150:] {
+				if n > 1 && home(x.Data, n) == 1 {
+					all[1].packets <- x
+				}
+			}
+			for _, b := range all {
+				for len(b.packets) > 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+			cancel()
+		}()
+		if err := run(ctx, t, p); err != nil {
+			t.Error(err)
+		}
+		if got := out.sorted(); n == 1 {
+			want = got
+		} else if d := cmp.Diff(want, got); d != "" || len(want) != 72 {
+			t.Errorf("%d workers, %d records: %s", n, len(want), d)
+		}
+	}
+}
+
 // A worker whose own wire is silent is woken for what it is handed.
 func TestHandoverWakes(t *testing.T) {
 	all, sources, _ := branches(2)
 	packets := tunnelled(t, 1, 1)
+	for i := range packets {
+		packets[i].Time -= 1e10 // its own wire has nothing that old
+	}
 	cfg, out := config(sources...)
 	out.grown = make(chan struct{}, 1)
 	p := start(t, cfg)

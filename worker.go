@@ -40,7 +40,8 @@ type worker struct {
 	others *handover // nil: nothing comes from elsewhere
 	inbox  *inbox
 	home   *inbox // of the packet that the parser met last which belongs elsewhere
-	spare  *pile
+	taken  *pile
+	limit  packet.Time // of packets that are read before others were looked at
 
 	count  Walk
 	mu     sync.Mutex
@@ -59,8 +60,13 @@ func (w *worker) run(walk, ctx context.Context) error {
 		if w.live && n > 0 {
 			w.newest, w.read = batch[n-1].Time, time.Now()
 		}
-		w.accept(ctx)
+		if w.others != nil {
+			w.keepUp(ctx, batch, n)
+		}
 		for i := range batch[:n] {
+			if w.others != nil && batch[i].Time > w.limit {
+				w.pace(ctx, batch[i].Time)
+			}
 			if shared {
 				w.now = max(w.now, o.before(n-i))
 			}

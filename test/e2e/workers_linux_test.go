@@ -107,6 +107,22 @@ func TestWorkers(t *testing.T) {
 			}
 			return all
 		}, func([]byte) int { return 0 }},
+		// All that is large in fragments, and the directions on two cards.
+		{"torn tunnels", func(client bool, talk int, in packettest.Piece) (all []packettest.Piece) {
+			a, b := "fd00::1", "fd00::2"
+			if !client {
+				a, b = b, a
+			}
+			id++
+			packet := packettest.UDP(uint16(20000+talk), 4789, packettest.VXLAN(7, packettest.Ether(in)))
+			if len(packet.Bytes) < 600 {
+				return []packettest.Piece{packettest.Ether(packettest.IPv6(a, b, packet))}
+			}
+			for _, f := range packettest.Fragments6(a, b, uint32(id), 600, packet) {
+				all = append(all, packettest.Ether(f))
+			}
+			return all
+		}, func(f []byte) int { return int(f[14+23]) - 1 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			frames := traffic(c.wrap)
