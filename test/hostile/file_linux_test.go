@@ -108,14 +108,16 @@ func TestManyInterfaces(t *testing.T) {
 	}
 }
 
-// What a section said is over with the next: a file of a section for each packet
-// takes the memory of one that is a single section.
+// What a section said is over with the next: a file of a million takes the memory
+// of one that is a single section.
 func TestManySections(t *testing.T) {
-	const n = 200_000
+	const n, each = 50_000, 20
 	one := run(t, bound{8 * time.Second, 100}, chat(t, n, plain))
 	many := run(t, bound{8 * time.Second, one.rss*5/4 + 8}, chat(t, n, func(f *blocks, _ int) uint32 {
-		f.section()
-		f.iface(option(2, "eth0"))
+		for range each {
+			f.section()
+			f.iface(option(2, "eth0"))
+		}
 		return 0
 	}))
 	if one.lines != n/2 || many.lines != n/2 {

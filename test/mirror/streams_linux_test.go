@@ -222,7 +222,7 @@ func TestStreams(t *testing.T) {
 			}
 			read := time.Since(began)
 			to.captured()
-			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 			defer cancel()
 			if err := queue.Close(ctx); err != nil {
 				t.Error(err)

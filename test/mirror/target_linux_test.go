@@ -64,7 +64,8 @@ const (
 func serve(mode string, in io.Reader, out io.Writer) error {
 	p := &place{mode: mode, open: map[net.Conn]bool{}, began: time.Now(), hurry: make(chan struct{}),
 		v: verdict{Streams: map[uint64]uint64{}, Reset: map[uint64]bool{}}}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	// On an address whose ports no connections come from while the target is down.
+	ln, err := net.Listen("tcp", "127.77.0.1:0")
 	if err != nil {
 		return err
 	}
