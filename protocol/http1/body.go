@@ -70,6 +70,10 @@ func (d *decoder) keep(h *half, p []byte) {
 	if len(p) == 0 {
 		return
 	}
+	if cap(m.Body) == 0 && uint64(len(p)) == h.expect {
+		m.Body = append([]byte(nil), p...) // all of it at once, into memory that need not be cleared
+		return
+	}
 	if cap(m.Body)-len(m.Body) < len(p) {
 		d.grow(h, len(p))
 	}
