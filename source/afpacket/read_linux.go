@@ -63,6 +63,9 @@ func (w *worker) Read(batch []packet.Packet) (int, error) {
 	if !w.begin() {
 		return 0, io.EOF
 	}
+	if w.leisure() {
+		unix.RawSyscallNoError(unix.SYS_SCHED_YIELD, 0, 0, 0)
+	}
 	for _, r := range w.rings {
 		r.release()
 	}
@@ -91,6 +94,21 @@ func (w *worker) Read(batch []packet.Packet) (int, error) {
 	}
 	w.brisk = n > 0 && w.spare()
 	return w.end(n)
+}
+
+// leisure tells whether this is a moment to let others have the processor: in the
+// middle of a block, when no further one waits. Whoever serves what is watched
+// has then to wait for a batch at most and not for a block, which takes a
+// millisecond; and who is late gives way to nobody.
+func (w *worker) leisure() bool {
+	begun := false
+	for _, r := range w.rings {
+		if r.follows() {
+			return false
+		}
+		begun = begun || r.left > 0
+	}
+	return begun
 }
 
 // begin takes over what changed since the last Read and tells whether there is

@@ -218,6 +218,15 @@ func (r *ring) ready() bool {
 	return true
 }
 
+// follows tells whether another block waits behind the one that is read.
+func (r *ring) follows() bool {
+	next := r.block
+	if r.left > 0 {
+		next++
+	}
+	return next-r.free < r.count && atomic.LoadUint32(&r.descriptor(next%r.count).Block_status)&unix.TP_STATUS_USER != 0
+}
+
 // newest returns the time of the last packet in the block that is read.
 func (r *ring) newest() packet.Time {
 	d := r.descriptor(r.block % r.count)

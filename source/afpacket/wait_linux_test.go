@@ -57,3 +57,28 @@ func TestSpareProcessor(t *testing.T) {
 		}
 	}
 }
+
+// The processor is given away in the middle of a block, and never by who is late.
+func TestLeisure(t *testing.T) {
+	const size = 4096
+	for name, c := range map[string]struct {
+		left  uint32
+		ready []int // blocks that are full
+		want  bool
+	}{
+		"nothing was begun":      {0, nil, false},
+		"a block waits":          {0, []int{2}, false},
+		"in the middle":          {3, []int{2}, true},
+		"another waits":          {3, []int{2, 0}, false},
+		"the one before is lent": {3, []int{2, 1}, true},
+	} {
+		r := &ring{memory: make([]byte, 3*size), size: size, count: 3, free: 1, block: 2, left: c.left}
+		for _, i := range c.ready {
+			r.descriptor(i).Block_status = unix.TP_STATUS_USER
+		}
+		w := worker{rings: []*ring{{memory: make([]byte, size), size: size, count: 1}, r}}
+		if got := w.leisure(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
