@@ -2,6 +2,7 @@ package sink
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -100,7 +101,7 @@ func (s *spool) openPosition() (spot, error) {
 func readPosition(f io.ReaderAt) (p spot, turn uint64, err error) {
 	var all [2 * slotBytes]byte
 	n, err := f.ReadAt(all[:], 0)
-	if err != nil && err != io.EOF { //nolint:errorlint // ReadAt does not wrap it
+	if err != nil && !errors.Is(err, io.EOF) {
 		return spot{}, 0, err
 	}
 	for at := 0; at+slotBytes <= n; at += slotBytes {
