@@ -218,8 +218,10 @@ func startStuck(t *testing.T, args ...string) *program {
 	if err := feed.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := feed.Write(tape.Bytes()); err != nil {
-		t.Fatalf("the capture is not read: %v", err)
+	if n, err := feed.Write(tape.Bytes()); err != nil {
+		_ = p.Process.Signal(syscall.SIGQUIT) // it says what it is about
+		<-p.closed
+		t.Fatalf("the capture is not read: %v, %d of %d bytes\n%s", err, n, len(tape.Bytes()), p.words.String())
 	}
 	return p
 }

@@ -107,7 +107,7 @@ func options(t testing.TB, file []byte, to string) replay.Options {
 
 func run(t testing.TB, o replay.Options) *diff.Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	r, err := replay.Load(ctx, &o)
 	if err != nil {
