@@ -20,10 +20,10 @@ import (
 type receiver struct {
 	address string
 	server  *http.Server
-	answer  func(http.ResponseWriter) // nil: 200
 
-	mu  sync.Mutex
-	ids map[string]int
+	mu     sync.Mutex
+	answer func(http.ResponseWriter) // nil: 200
+	ids    map[string]int
 }
 
 func newReceiver(t *testing.T) *receiver {
@@ -45,8 +45,11 @@ func (r *receiver) up(t *testing.T) {
 func (r *receiver) down() { _ = r.server.Close() }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	if r.answer != nil {
-		r.answer(w)
+	r.mu.Lock()
+	answer := r.answer
+	r.mu.Unlock()
+	if answer != nil {
+		answer(w)
 		return
 	}
 	b, err := io.ReadAll(q.Body)
@@ -228,7 +231,9 @@ func TestDeliverStops(t *testing.T) {
 		t.Errorf("code %d after %v\n%s", code, time.Since(begin), p.words.String())
 	}
 	r.down()
+	r.mu.Lock()
 	r.answer = nil
+	r.mu.Unlock()
 	r.up(t)
 	does(t, exitOK, "delivering", "deliver", "--spool", dir, "--sink", "webhook=http://"+r.address)
 	if n, _ := r.got(); n != 3 {
