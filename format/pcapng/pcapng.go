@@ -140,6 +140,11 @@ func (w *writer) Head(dst []byte) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, 1<<64-1) // length of the section: not told
 		dst = appendOption(dst, optApplication, w.cfg.Application)
 		dst = end(appendU32(dst, 0), at)
+		if len(w.known.Load().list) == 0 {
+			// The file ends without a frame. libpcap does not open one that has
+			// no interface at all.
+			w.Add(source.Interface{Link: packet.LinkEthernet})
+		}
 	}
 	list := w.known.Load().list
 	for _, k := range list[w.written:] {

@@ -110,6 +110,7 @@ func TestTagsGoBack(t *testing.T) {
 
 func TestHeadTellsWhatIsNew(t *testing.T) {
 	w := New(DefaultConfig())
+	w.Add(source.Interface{Name: "if0", Link: packet.LinkRaw})
 	first := w.Head(nil)
 	if got, want := w.ContentType(), "application/x-pcapng"; got != want {
 		t.Errorf("got %s", got)
@@ -139,6 +140,13 @@ func TestHeadTellsWhatIsNew(t *testing.T) {
 	again := w.Head(nil)
 	if _, list := read(t, again); len(list) != 40 || !strings.HasPrefix(string(again), string(first)) {
 		t.Errorf("%d interfaces in the next file", len(list))
+	}
+}
+
+// libpcap does not open a file without any interface.
+func TestNoPackets(t *testing.T) {
+	if got, interfaces := read(t, New(DefaultConfig()).Head(nil)); len(got) != 0 || len(interfaces) != 1 || interfaces[0].Link != packet.LinkEthernet {
+		t.Errorf("%d packets, interfaces %v", len(got), interfaces)
 	}
 }
 
