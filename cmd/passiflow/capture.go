@@ -30,7 +30,7 @@ func newCapture(p *process) *cobra.Command {
 		if devices {
 			return listInterfaces(p.stdout)
 		}
-		l, err := s.load(p, args)
+		l, err := s.loadAll(p, args)
 		if err != nil {
 			return err
 		}

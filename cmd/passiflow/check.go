@@ -21,15 +21,12 @@ func newCheck(p *process) *cobra.Command {
 	s := addSettings(c)
 	c.Flags().BoolVar(&show, "show", false, "print the configuration in effect and where each value came from")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		l, err := s.load(p, args)
+		l, err := s.loadAll(p, args)
 		for _, w := range l.Warnings() {
 			fmt.Fprintf(p.stderr, "passiflow: warning: %v\n", w)
 		}
 		if err != nil {
 			return err
-		}
-		if _, _, err := parseFilter(&s.config.Capture); err != nil {
-			return &exit{exitUsage, err}
 		}
 		if _, err := loadRules(s.config.Rules.File, &s.config, p); err != nil {
 			return err

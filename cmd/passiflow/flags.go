@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"strings"
 
@@ -103,6 +104,16 @@ func (s *settings) load(p *process, expression []string) (*config.Loader, error)
 		l.Flag("capture.filter", "expression", strings.Join(expression, " "))
 	}
 	return l, l.Done()
+}
+
+// loadAll is load for a command that has a filter: its fault is told beside the
+// others.
+func (s *settings) loadAll(p *process, expression []string) (*config.Loader, error) {
+	l, err := s.load(p, expression)
+	if _, _, fault := parseFilter(&s.config.Capture); fault != nil {
+		err = errors.Join(err, &exit{exitUsage, fault})
+	}
+	return l, err
 }
 
 func (s *settings) fileName(p *process) string {

@@ -105,6 +105,9 @@ func report(w io.Writer, err error) int {
 		for _, f := range faults {
 			fmt.Fprintf(w, "passiflow: %s\n", printable(f.Error()))
 		}
+		if e != nil && !errors.As(e.err, &faults) { // joined to them
+			return report(w, e)
+		}
 		return code
 	}
 	if all := faultLines(err); all != nil {
