@@ -44,9 +44,14 @@ func (ps *Parser) etherType(p *Packet, t uint16, b []byte, depth int) Reason {
 	for range maxTags {
 		skip, at := 0, 0 // bytes of the tag, and where in it the next type stands
 		switch t {
-		case typeIPv4:
-			return ps.ipv4(p, b, depth)
-		case typeIPv6:
+		case typeIPv4, typeIPv6:
+			if unsaid(t, b) {
+				p.VLAN = be16(b) & 0xfff
+				b = b[4:]
+			}
+			if t == typeIPv4 {
+				return ps.ipv4(p, b, depth)
+			}
 			return ps.ipv6(p, b, depth)
 		case typeVLAN, typeQinQ, typeQinQ1, typeQinQ2:
 			if len(b) >= 2 {
@@ -143,4 +148,15 @@ func (ps *Parser) bridged(p *Packet, b []byte, depth int) Reason {
 		b = b[2:]
 	}
 	return ps.ethernet(p, b, depth+1)
+}
+
+// unsaid tells whether a VLAN tag stands before the IP packet that the type
+// before it announces. Linux, since 6.11, shows the inner tag of two so on
+// cooked devices: it names the type behind all tags and strips the outer one.
+func unsaid(t uint16, b []byte) bool {
+	version := byte(4)
+	if t == typeIPv6 {
+		version = 6
+	}
+	return len(b) > 4+20 && b[0]>>4 != version && be16(b[2:]) == t && b[4]>>4 == version
 }
