@@ -14,10 +14,10 @@ func newCapture(p *process) *cobra.Command {
 			"a terminal, one JSON object a line otherwise or with --json.\n\n" +
 			"The expression is a filter in the syntax of tcpdump and means the outer frame;\n" +
 			"-p chooses by the innermost ports.\n\n" +
-			"It ends at the end of the files, after -c packets, or at SIGINT or SIGTERM, and\n" +
-			"then prints on standard error what became of every packet and byte. Exit codes:\n" +
-			"0 all went well, 1 an error while running, 2 usage or configuration, 3 capture\n" +
-			"refused (no right, no such interface).",
+			"It ends at the end of the files, after -c packets, or at SIGINT, SIGTERM or SIGHUP,\n" +
+			"and then prints on standard error what became of every packet and byte. Exit\n" +
+			"codes: 0 all went well, 1 an error while running, 2 usage or configuration,\n" +
+			"3 capture refused (no right, no such interface).",
 		Example: "  passiflow capture -i eth0 -p 80,8080\n" +
 			"  passiflow capture -r capture.pcap --json | jq .request.target\n" +
 			"  passiflow capture --listen vxlan://:4789 --vni-allow 100-199\n" +

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -148,8 +149,11 @@ func TestMirror(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no signals on Windows")
 	}
-	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
+			if signal.Ignored(sig) {
+				t.Skip("ignored here, and so by what is started")
+			}
 			port := freePort(t)
 			p := start(t, "message=listening", "capture", "--listen", "vxlan://127.0.0.1:"+port, "--json", "--vni-allow", "40-49", "--vni-deny", "43")
 			conn, err := net.Dial("udp", "127.0.0.1:"+port)

@@ -53,6 +53,9 @@ func run(args []string) int {
 	signals := make(chan os.Signal, 2)
 	// For good: a second signal in the last moments must not take the exit code.
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // a terminal that closes ends a capture, not one under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 
 	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), signals: signals}
 	which, err := p.chooseProfile(args)
