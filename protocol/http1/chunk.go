@@ -60,7 +60,7 @@ func (d *decoder) chunkLine(t *turn) bool {
 	}
 	if n == 0 {
 		t.used += e + 1
-		h.state, h.need = inTrailer, uint64(d.s.HeadLimit)
+		h.state, h.need, h.heads = inTrailer, uint64(d.s.HeadLimit), len(h.m.Fields)
 		return true
 	}
 	if h.count == 0 && n > 0 && d.s.BodyLimit > 0 && h.codings.n == 0 {
@@ -235,14 +235,14 @@ func (d *decoder) trailer(t *turn) bool {
 		return true
 	}
 	n := len(m.Fields)
-	if fold := b[0] == ' ' || b[0] == '\t'; fold && n > 0 && len(m.Fields[n-1].Value) > foldedTrailer {
+	if fold := b[0] == ' ' || b[0] == '\t'; fold && n > h.heads && len(m.Fields[n-1].Value) > foldedTrailer {
 		m.Marks |= message.HeadTruncated
 		return true
 	}
 	var f framing
 	text := "\n" + string(b[:e+1])
 	m.Head += uint32(len(text))
-	d.fields(m, text, []int32{0, int32(e + 1)}, &f)
+	d.fields(m, text, []int32{0, int32(e + 1)}, h.heads, &f)
 	for i := n; i < len(m.Fields); i++ {
 		r := &m.Fields[i].Raw
 		if r.End > 0 && at+uint64(r.End) < 1<<32 {

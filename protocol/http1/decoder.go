@@ -38,6 +38,7 @@ type half struct {
 	opening  bool   // of an answer's chunked body: nothing of it was read yet
 	chunked  bool   // opening: that it is chunked was said in so many words
 	length   int64  // opening: what Content-Length says, -1 if nothing
+	heads    int    // fields before the trailer
 	held     int    // lost: bytes held back from the end of an earlier segment
 	scan     int    // bytes at the front that hold no end of the head
 	line     int    // where among them the last line starts

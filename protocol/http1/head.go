@@ -127,7 +127,7 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 		m.Marks |= message.BareLF
 	}
 	if len(lines) > 1 {
-		d.fields(m, text, lines[:len(lines)-1], f)
+		d.fields(m, text, lines[:len(lines)-1], 0, f)
 	}
 	if strings.IndexByte(text, 0) >= 0 {
 		m.Marks |= message.BadHeader
@@ -212,8 +212,9 @@ func withRoom(n int) *message.Message {
 }
 
 // fields appends the field lines of text, which begin behind the line feeds at
-// ends and reach to the next; the line behind the last one is left out.
-func (d *decoder) fields(m *message.Message, text string, ends []int32, f *framing) {
+// ends and reach to the next; the line behind the last one is left out. A line
+// cannot continue one of the first fields of m, which belong to another block.
+func (d *decoder) fields(m *message.Message, text string, ends []int32, first int, f *framing) {
 	base := int(ends[0]) + 1
 	over := false
 	folded := false // the last field goes on over lines, gathered in d.s.folded
@@ -234,7 +235,7 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, f *frami
 		switch {
 		case i < e && text[i] == ':' && i > s:
 			name = text[s:i]
-		case s < e && (text[s] == ' ' || text[s] == '\t') && len(m.Fields) > 0:
+		case s < e && (text[s] == ' ' || text[s] == '\t') && len(m.Fields) > first:
 			m.Marks |= message.FoldedHeader
 			f.suspect(text[s:e])
 			if !over {

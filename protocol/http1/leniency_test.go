@@ -132,6 +132,30 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// A line that begins with a blank continues no field of another block: neither
+// where the head begins with it nor where the trailer does (RFC 9112 section
+// 5.2). Later ones in the trailer continue what it holds.
+func TestLeadingContinuation(t *testing.T) {
+	for _, c := range []struct {
+		trailer string
+		want    []string
+		marks   message.Mark
+	}{
+		{" B: c\r\n", []string{"Transfer-Encoding=chunked", "A=b", "B=c"}, message.BadHeader},
+		{"\tmore\r\n", []string{"Transfer-Encoding=chunked", "A=b", "\tmore="}, message.BadHeader},
+		{"C: d\r\n more\r\n", []string{"Transfer-Encoding=chunked", "A=b", "C=d more"}, message.FoldedHeader},
+	} {
+		m := answer(t, DefaultConfig(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n1\r\nx\r\n0\r\n"+c.trailer+"\r\n")
+		var got []string
+		for _, f := range m.Fields {
+			got = append(got, f.Name+"="+f.Value)
+		}
+		if !slices.Equal(got, c.want) || m.Marks != c.marks {
+			t.Errorf("%q: %q, %v", c.trailer, got, m.Marks.Names(nil))
+		}
+	}
+}
+
 // TestFields reads field lines.
 func TestFields(t *testing.T) {
 	d := protocoltest.Run(protocolOf(), []seg{protocoltest.Segment{
