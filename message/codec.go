@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"net/netip"
 
@@ -14,15 +15,15 @@ import (
 // deeper than MaxDepth.
 //
 // A record is a version, the length of what follows without the bodies, that,
-// and the bodies. A change of the structures is a new version, and the reader
-// keeps the old ones.
+// and the bodies. A change of the structures is a new version. Decode says which
+// version it was given where it is not its own.
 type ExchangeCodec struct{}
 
 // MaxDepth bounds how deep fields are nested in what ExchangeCodec writes and reads.
 const MaxDepth = 64
 
 const (
-	codecVersion = 1
+	codecVersion = 2
 	codecHead    = 1 + 4 // version, and the length in four bytes
 )
 
@@ -199,8 +200,11 @@ func flags(all ...bool) byte {
 // Decode reads what Append has written. It keeps nothing of b. Whatever b is, it
 // allocates no more than a small multiple of its length.
 func (ExchangeCodec) Decode(b []byte) (*Exchange, error) {
-	if len(b) < codecHead || b[0] != codecVersion {
+	if len(b) < codecHead || b[0] == 0 {
 		return nil, errNotRecord
+	}
+	if b[0] != codecVersion {
+		return nil, fmt.Errorf("decode a record: it is of version %d, where this program reads version %d: deliver it with the program that wrote it", b[0], codecVersion)
 	}
 	n := uint64(binary.LittleEndian.Uint32(b[1:]))
 	if n > uint64(len(b)-codecHead) {

@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-var errNotRecord = errors.New("decode a record: these bytes are none, or of another version of the program")
+var errNotRecord = errors.New("decode a record: these bytes are none")
 
 // reader takes what ExchangeCodec has written from the front of rest. When
 // something is missing or out of its range it sets bad and returns zeros from

@@ -141,8 +141,10 @@ func scan(f io.ReaderAt, size int64, id uint64, from int64, known func([]byte) e
 		if err != nil {
 			return nil, 0, err
 		}
-		if !sure && known(value) != nil {
-			return nil, 0, errOtherSpool
+		if !sure {
+			if err := known(value); err != nil {
+				return nil, 0, fmt.Errorf("%w: %w", errOtherSpool, err)
+			}
 		}
 		sure = true
 		if g.size >= from {
