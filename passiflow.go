@@ -23,6 +23,10 @@ type Passiflow struct {
 	split   *split        // spreads a single source over several workers
 	packets atomic.Uint64 // that passed the filter, of all workers; counted where there is a bound
 	ran     atomic.Bool
+
+	mu   sync.Mutex
+	late []*time.Timer // that end the Reads of live sources
+	over bool          // the sources are closed
 }
 
 // New checks cfg and makes a run of it, which Run starts. It takes over the
@@ -150,16 +154,28 @@ func (p *Passiflow) reached() bool { return p.cfg.Packets > 0 && p.packets.Load(
 // endReads ends each Read that waits: of a file at once, of a live source when
 // its worker has had its time to read on.
 func (p *Passiflow) endReads() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
 	for _, s := range p.cfg.Sources {
 		if isLive(s) && p.split == nil {
-			time.AfterFunc(2*drain, func() { s.Close() })
+			p.late = append(p.late, time.AfterFunc(2*drain, func() { s.Close() }))
 		} else {
 			s.Close()
 		}
 	}
 }
 
+// closeSources closes all sources, and sees to it that nobody does so later.
 func (p *Passiflow) closeSources() {
+	p.mu.Lock()
+	p.over = true
+	for _, t := range p.late {
+		t.Stop()
+	}
+	p.mu.Unlock()
 	for _, s := range p.cfg.Sources {
 		s.Close()
 	}

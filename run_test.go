@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -322,6 +323,24 @@ func TestEnds(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Nothing that Run began is left when it has returned.
+func TestRunLeavesNoTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		cfg, _ := config(w)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if err := run(ctx, t, start(t, cfg)); err != nil {
+			t.Fatal(err)
+		}
+		n := w.closed.Load()
+		time.Sleep(time.Minute)
+		if m := w.closed.Load(); n == 0 || m != n {
+			t.Errorf("closed %d times by Run, and %d times after it", n, m-n)
+		}
+	})
 }
 
 // The clock hands on what waits while a live source is silent, also where
