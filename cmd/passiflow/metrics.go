@@ -15,7 +15,7 @@ import (
 // meter answers Prometheus during a run.
 type meter struct {
 	server *metrics.Server
-	run    atomic.Pointer[session]
+	run    atomic.Pointer[captureRun]
 }
 
 // openMetrics begins to answer, where c asks for it, and takes records of e.

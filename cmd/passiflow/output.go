@@ -74,9 +74,7 @@ func openOutputs(c *config.Config, e *passiflow.Config, p *process, log *slog.Lo
 	}
 	lines := builtin.FormatOptions{Width: screenWidth(p), Color: colour(c, p), Verbose: c.Output.Verbose}
 	if err := o.open(c, e, p, q, lines, name, live); err != nil {
-		done, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = o.close(done) // nothing was written
+		o.abandon()
 		return nil, err
 	}
 	o.watch()
@@ -287,6 +285,13 @@ func (o *outputs) watch() {
 			}
 		}()
 	}
+}
+
+// abandon closes the queues of a run that does not come to pass.
+func (o *outputs) abandon() {
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = o.close(done) // nothing was written
 }
 
 // close delivers what the queues hold until ctx ends, all at the same time. A

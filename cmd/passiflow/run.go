@@ -19,8 +19,8 @@ const together = 500 * time.Millisecond
 // errGrace is why the outputs are given up.
 var errGrace = errors.New("the time for it is over")
 
-// session is one run of capture.
-type session struct {
+// captureRun is one run of capture.
+type captureRun struct {
 	config  *config.Config
 	process *process
 	log     *slog.Logger
@@ -62,9 +62,10 @@ func runCapture(ctx context.Context, p *process, c *config.Config, warnings conf
 		closeAll(sources)
 		return err
 	}
-	s := &session{config: c, process: p, log: log, out: out, sources: sources, begin: time.Now()}
+	s := &captureRun{config: c, process: p, log: log, out: out, sources: sources, begin: time.Now()}
 	s.flow, err = passiflow.New(e)
-	if err != nil {
+	if err != nil { // the sources are closed
+		out.abandon()
 		return &exit{exitUsage, err}
 	}
 	if out.meter != nil {
@@ -81,7 +82,7 @@ func filtersItself(c *config.Config) bool {
 }
 
 // announce tells what is captured.
-func (s *session) announce(filter string, live bool) {
+func (s *captureRun) announce(filter string, live bool) {
 	in := &s.config.Capture
 	var more []any
 	if filter != "" {
@@ -106,7 +107,7 @@ func (s *session) announce(filter string, live bool) {
 
 // run lets the flow run until it ends by itself or by a signal, then delivers
 // what is held and shows the ledger.
-func (s *session) run(parent context.Context) error {
+func (s *captureRun) run(parent context.Context) error {
 	ctx, stop := context.WithCancel(parent)
 	defer stop()
 	drain, giveUp := context.WithCancelCause(context.WithoutCancel(parent))
@@ -156,7 +157,7 @@ func (s *session) run(parent context.Context) error {
 	}
 }
 
-func (s *session) end(w *watch, err error) error {
+func (s *captureRun) end(w *watch, err error) error {
 	w.clear()
 	s.showLedger()
 	s.out.tellWaiting(s.config, s.process)
@@ -172,7 +173,7 @@ func (s *session) end(w *watch, err error) error {
 
 // showLedger prints what became of everything, as a table or, in a JSON log, as
 // one message.
-func (s *session) showLedger() {
+func (s *captureRun) showLedger() {
 	if !s.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}

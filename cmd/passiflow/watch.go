@@ -14,13 +14,13 @@ import (
 // watch looks at a run once a second: it shows how far a file was read, and
 // tells once when nothing was recorded for long.
 type watch struct {
-	s        *session
+	s        *captureRun
 	progress source.Progress // nil: not shown
 	shown    bool
 	told     bool
 }
 
-func newWatch(s *session) *watch {
+func newWatch(s *captureRun) *watch {
 	w := &watch{s: s, told: s.config.Run.Silence == 0 || len(s.config.Capture.Files) > 0 && !s.config.Capture.Follow || !s.out.takeRecords()}
 	lines := recordFormat(s.config, s.process) == config.Line && terminal(s.process.stdout)
 	if terminal(s.process.stderr) && !lines && !s.config.Capture.Follow {
