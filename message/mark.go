@@ -22,6 +22,7 @@ const (
 	CloseDelimited                  // the end of the connection is the end of the body
 	BadHeader                       // header lines that break the grammar
 	HeadTruncated                   // the head is longer than its bound; the rest was skipped
+	BodyUnsent                      // the body that the head announces was never sent: the answer to its Expect was a final one (RFC 9110 section 10.1.1)
 	marks
 )
 
@@ -29,7 +30,7 @@ const (
 const Incomplete = StartMissing | Gapped | CutEnd | StillOpen | HeadTruncated
 
 var markNames = [...]string{"start_missing", "gapped", "cut_end", "open", "body_truncated", "conflicting_length", "bad_chunk",
-	"bad_encoding", "bomb", "folded_header", "bare_lf", "http09", "close_delimited", "bad_header", "head_truncated"}
+	"bad_encoding", "bomb", "folded_header", "bare_lf", "http09", "close_delimited", "bad_header", "head_truncated", "body_unsent"}
 
 // Names appends the names of the marks in m to dst.
 func (m Mark) Names(dst []string) []string {

@@ -219,6 +219,8 @@ func appendFlags(dst []byte, x *message.Exchange) []byte {
 			n = "truncated"
 		case "body_truncated":
 			n = "body cut"
+		case "body_unsent":
+			n = "body not sent"
 		case "close_delimited":
 			continue // of interest to programs only
 		}

@@ -86,6 +86,12 @@ func conversations(t testing.TB) []protocoltest.Conversation {
 			s(lines("HTTP/1.1 103 Early Hints", "Link: </a>; rel=preload")),
 			s(lines("HTTP/1.1 201 Created", "Content-Length: 0")),
 		}},
+		{Name: "refused", Segments: []seg{
+			c(lines("POST /i HTTP/1.1", "Expect: 100-continue", "Content-Length: 4")),
+			s(lines("HTTP/1.1 417 Expectation Failed", "Content-Length: 0")),
+			c(lines("GET /n HTTP/1.1", "Host: x")),
+			s(lines("HTTP/1.1 200 OK", "Content-Length: 2") + "ok"),
+		}},
 		{Name: "early answer", Segments: []seg{
 			c(lines("POST /big HTTP/1.1", "Content-Length: 10") + "0123"),
 			s(lines("HTTP/1.1 413 Too Large", "Content-Length: 2", "Connection: close") + "no"),

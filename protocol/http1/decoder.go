@@ -44,6 +44,7 @@ type half struct {
 	line     int    // where among them the last line starts
 	need     uint64 // bytes left of the body or the chunk
 	expect   uint64 // bytes the body will have, as far as is known
+	consent  consent
 	count    uint64 // bytes the body had so far, missing ones included
 	wire     []byte // compressed body so far
 }
@@ -121,6 +122,17 @@ func (d *decoder) step(t *turn) bool {
 	case atHead:
 		return d.head(t)
 	case inLength, inClose, atChunk:
+		if t.h.consent != unwanted {
+			switch d.unsent(t) {
+			case protocol.Yes:
+				d.endUnsent(t)
+				t.h.strict = true
+				return true
+			case protocol.More:
+				return false
+			}
+			t.h.consent = unwanted
+		}
 		if t.h.unasked {
 			switch startsAnswer(t.rest()) {
 			case protocol.Yes:
@@ -156,7 +168,8 @@ func (d *decoder) step(t *turn) bool {
 // lost.
 func (d *decoder) gap(t *turn) {
 	h, n := t.h, t.in.Lost
-	h.scan, h.line = 0, 0
+	h.scan, h.line, h.consent = 0, 0, unwanted
+	d.undecided(t.in.From)
 	var ends message.Mark // CutEnd: nobody knows what else is behind the gap
 	switch h.state {
 	case atHead, lost:
@@ -220,6 +233,8 @@ func (d *decoder) final(t *turn) {
 	}
 	if h.m != nil {
 		switch {
+		case h.consent == refused && !t.in.Cut:
+			d.endUnsent(t)
 		case h.state == inClose && !t.in.Cut:
 			d.end(t, t.offset(), 0)
 		default:
@@ -236,7 +251,7 @@ func (d *decoder) begin(t *turn, m *message.Message) *message.Message {
 	h.found = true
 	h.count, h.need, h.expect = 0, 0, 0
 	h.codings = codings{}
-	h.cutShort, h.unasked, h.opening = false, false, false
+	h.cutShort, h.unasked, h.opening, h.consent = false, false, false, unwanted
 	return t.out.Begin(m)
 }
 

@@ -332,6 +332,7 @@ func (d *decoder) partial(t *turn, b []byte) {
 	}
 	t.used += len(b)
 	d.begin(t, m)
+	d.undecided(t.in.From)
 	switch {
 	case !t.in.Final || t.used < len(t.in.Data):
 		d.end(t, t.offset(), message.HeadTruncated)

@@ -16,12 +16,17 @@ type framing struct {
 	hasLen   bool
 	coded    bool // there is a Transfer-Encoding, or what some may take for one
 	chunked  bool
+	expects  bool // the client waits for a 100 before it sends the body
 	marks    message.Mark
 }
 
 // add takes a field into account if it says something of the framing.
 func (f *framing) add(name, value string) {
 	switch len(name) {
+	case len("Expect"):
+		if name[0]|0x20 == 'e' && message.EqualFold(name, "Expect") && message.EqualFold(trimOWS(value), "100-continue") {
+			f.expects = true
+		}
 	case len("Content-Length"):
 		if name[0]|0x20 == 'c' && message.EqualFold(name, "Content-Length") {
 			f.addLength(value)
@@ -135,12 +140,16 @@ func (d *decoder) bodyOfRequest(t *turn, f *framing) {
 	default:
 		d.bodiless(t)
 	}
+	if f.expects {
+		d.awaits(t.h)
+	}
 }
 
 // bodyOfAnswer enters the body of h.m, an answer to request, which is nil where
 // it is not known (RFC 9112 section 6.3).
 func (d *decoder) bodyOfAnswer(t *turn, f *framing, request *message.Message) {
 	h, m := t.h, t.h.m
+	d.decided(m, request)
 	success := len(m.Status) == 3 && m.Status[0] == '2'
 	switch {
 	case m.Status == "101":

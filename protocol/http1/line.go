@@ -49,6 +49,9 @@ func parseRequest(line []byte, cut bool) (s startLine) {
 	if i != s.a+1 || i == n || bytes.IndexByte(line[i:n], ' ') >= 0 {
 		s.marks |= message.BadHeader
 	}
+	if i == n && !cut && !knownMethod(line[:s.a]) {
+		return startLine{} // the rest of something: a target is never empty (RFC 9112 section 3.2)
+	}
 	s.b, s.c = i, n
 	return s
 }
