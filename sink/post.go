@@ -39,8 +39,9 @@ type PostConfig struct {
 	// Dial opens connections. nil: a net.Dialer does
 	Dial Dial
 	// Retry tells whether the same request may succeed later although it was
-	// answered with this status. Default: 408, 425, 429 and every 5xx. A redirect
-	// that is not followed leads to the same place each time.
+	// answered with this status. Default: 408, 425, 429 and every 5xx. It is not
+	// asked about redirects: one that is not followed is always tried again, as it
+	// may be the page of a proxy that tells of an outage or wants a login.
 	Retry func(status int) bool
 	// Taken tells whether an answer with this status says that the receiver has
 	// what was sent. Default: every 2xx.
@@ -288,7 +289,7 @@ func (p *Poster) refusal(a *http.Response) error {
 	if to, fault := a.Location(); fault == nil && a.StatusCode/100 == 3 {
 		err.To = to.Scheme + "://" + to.Host
 	}
-	if !p.config.Retry(a.StatusCode) {
+	if a.StatusCode/100 != 3 && !p.config.Retry(a.StatusCode) {
 		return Permanent(err)
 	}
 	err.After = delay(a.Header.Get("Retry-After"), time.Now())

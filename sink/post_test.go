@@ -94,7 +94,7 @@ func TestPostStatus(t *testing.T) {
 		wait      time.Duration
 	}{
 		{status: 200, ok: true}, {status: 204, ok: true}, {status: 299, ok: true},
-		{status: 304, permanent: true}, {status: 301, permanent: true},
+		{status: 304}, {status: 301},
 		{status: 400, permanent: true}, {status: 401, permanent: true}, {status: 404, permanent: true}, {status: 413, permanent: true},
 		{status: 408}, {status: 425}, {status: 429, after: "7", wait: 7 * time.Second},
 		{status: 500}, {status: 503, after: "99999", wait: 5 * time.Minute}, {status: 503, after: "-4"}, {status: 503, after: "Wed, 21 Oct 2015 07:28:00 GMT"},
@@ -182,13 +182,86 @@ func TestPostRedirects(t *testing.T) {
 		taken, at = 0, c.to
 		p := poster(t, func(pc *sink.PostConfig) { pc.URL, pc.Token = s.URL+c.path, planted })
 		_, err := p.Post(t.Context(), "text/plain", []byte("x"))
-		if taken != c.taken || (err == nil) != (c.taken == 1) || err != nil && (!sink.IsPermanent(err) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), planted)) {
+		if taken != c.taken || (err == nil) != (c.taken == 1) || err != nil && (sink.IsPermanent(err) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), planted)) {
 			t.Errorf("%+v: %d, %v", c, taken, err)
 		}
 	}
 	if reached != 0 {
 		t.Error("a redirect led elsewhere")
 	}
+}
+
+// A proxy that shows a page while the receiver is away costs no record: what it
+// answers with a redirect waits, and the log says where that leads and what to do.
+func TestRedirectIsAnOutage(t *testing.T) {
+	var mu sync.Mutex
+	away, got := true, 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if away {
+			http.Redirect(w, r, "https://maintenance.example/"+planted, http.StatusFound)
+			return
+		}
+		b, _ := io.ReadAll(r.Body)
+		got += len(b)
+	}))
+	defer s.Close()
+	log := &lockedText{}
+	c := sink.DefaultQueueConfig()
+	c.Retry.Min, c.Retry.Max, c.Retry.Failures = time.Millisecond, 5*time.Millisecond, 3
+	c.Log = slog.New(slog.NewTextHandler(log, nil))
+	// Whatever a sink takes for an answer that is worth another try.
+	p := poster(t, func(pc *sink.PostConfig) { pc.URL, pc.Retry = s.URL, func(int) bool { return false } })
+	q := sink.NewQueue[int](posts{p}, c, ten, nil)
+	q.Push(t.Context(), []int{1, 2, 3})
+	const says = "answered 302 Found, to https://maintenance.example: records are not sent to another place than they are meant for: set url to where it leads"
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), says) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	mu.Lock()
+	away = false
+	mu.Unlock()
+	if err := q.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); got != 3 || !strings.Contains(text, says) || strings.Contains(text, planted) {
+		t.Errorf("%d records delivered; logged: %s", got, text)
+	}
+	if d := q.Stats().Dropped; d[sink.Refused].Records != 0 {
+		t.Errorf("%d records refused", d[sink.Refused].Records)
+	}
+}
+
+// lockedText is a log that is read while it is written.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// posts posts a byte for each value.
+type posts struct{ *sink.Poster }
+
+func (p posts) Write(ctx context.Context, batch []int) error {
+	_, err := p.Post(ctx, "text/plain", make([]byte, len(batch)))
+	return err
+}
+
+func (p posts) Close(context.Context) error {
+	p.Poster.Close()
+	return nil
 }
 
 func TestPostFaults(t *testing.T) {

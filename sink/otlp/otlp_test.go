@@ -151,7 +151,7 @@ func TestServices(t *testing.T) {
 func TestStatus(t *testing.T) {
 	c := collect(t)
 	s := open(t, func(o *otlp.Config) { o.Post.URL = c.URL + "/own/path" })
-	for status, permanent := range map[int]bool{400: true, 401: true, 404: true, 408: true, 413: true, 500: true, 501: true, 429: false, 502: false, 503: false, 504: false} {
+	for status, permanent := range map[int]bool{400: true, 401: true, 404: true, 408: true, 413: true, 500: true, 501: true, 302: false, 308: false, 429: false, 502: false, 503: false, 504: false} {
 		c.status = func(int) int { return status }
 		if err := s.Write(t.Context(), exchanges(1)); err == nil || sink.IsPermanent(err) != permanent {
 			t.Errorf("%d: %v", status, err)
