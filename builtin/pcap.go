@@ -15,6 +15,7 @@ func newPcap() *SinkSetup {
 		Raw: true,
 		Open: func(o SinkOptions) (Opened, error) {
 			f := Packets(o.Snaplen)
+			c.Log = o.Log
 			s, err := pcap.Open(c, f)
 			return Opened{Frames: s, Packets: f}, err
 		},

@@ -2,11 +2,13 @@
 package pcap
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,11 +24,14 @@ type Config struct {
 	// RotateBytes begins another file when one holds so many bytes; the second
 	// is called NAME-2.EXT, and so on. Default 0: never.
 	RotateBytes int64
-	// KeepFiles is how many files stay; the oldest is removed. Default 0: all.
+	// KeepFiles is how many files stay; the oldest is removed. The numbered files
+	// that earlier runs have left count, too. Default 0: all.
 	KeepFiles int
 	// Mode of a file that is created, before the umask. Default 0600: packets
 	// hold what people said.
 	Mode fs.FileMode
+	// Log is told what was removed, and what could not be. nil: nobody is.
+	Log *slog.Logger
 }
 
 // DefaultConfig returns the defaults.
@@ -44,6 +49,9 @@ func Open(c Config, f format.Frames) (sink.FrameSink, error) {
 	if c.RotateBytes < 0 || c.KeepFiles < 0 {
 		return nil, errors.New("open packet file: rotate_bytes and keep_files must not be below 0")
 	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	w := &writer{config: c, format: f}
 	if err := w.open(); err != nil {
 		return nil, err
@@ -58,6 +66,12 @@ type writer struct {
 	size   int64
 	number int
 	head   []byte // not yet written
+
+	mark    []byte    // that files of this sink begin with; nil: not known yet
+	looked  bool      // for those of earlier runs
+	earlier []earlier // the oldest first
+	gone    int       // the first files of this run that are no longer there
+	told    bool      // that one was not removed
 }
 
 // file is what a packet file is used for.
@@ -88,11 +102,6 @@ func (w *writer) open() error {
 	w.number++
 	w.file, w.size = f, 0
 	w.format.Restart()
-	if old := w.number - w.config.KeepFiles; w.config.KeepFiles > 0 && old > 0 {
-		if err := os.Remove(w.name(old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove the oldest packet file: %w", err)
-		}
-	}
 	return nil
 }
 
@@ -152,7 +161,14 @@ func (w *writer) write(data []byte) error {
 		}
 		return err
 	}
+	if w.mark == nil {
+		w.mark = bytes.Clone(w.head[:min(len(w.head), markBytes)])
+	}
+	fresh := w.size == 0
 	w.head, w.size = w.head[:0], size
+	if fresh {
+		w.prune()
+	}
 	return nil
 }
 

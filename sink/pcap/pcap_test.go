@@ -2,10 +2,17 @@ package pcap_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/sink"
@@ -57,6 +64,110 @@ func TestRotation(t *testing.T) {
 	}
 	if err := s.Close(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// fill writes files until there are n.
+func fill(t *testing.T, c pcap.Config, n int) {
+	t.Helper()
+	s, err := pcap.Open(c, &plain{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if err := s.Write(context.Background(), []*sink.Block{{Data: fmt.Appendf(nil, "frame %d of a file\n", i), Frames: 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func names(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+// The files of an earlier run count; those of others do not, whatever they are
+// called.
+func TestKeepCountsEarlierRuns(t *testing.T) {
+	dir := t.TempDir()
+	c := pcap.DefaultConfig()
+	c.Path, c.RotateBytes, c.KeepFiles = filepath.Join(dir, "x.pcapng"), 20, 3
+	fill(t, c, 7)
+	for _, name := range []string{"x-2024.pcapng", "x-08.pcapng", "x-8.pcap", "xx-9.pcapng"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("not ours"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	others := []string{"x-08.pcapng", "x-2024.pcapng", "x-8.pcap"}
+	if d := cmp.Diff(append(others, "x-5.pcapng", "x-6.pcapng", "x-7.pcapng", "xx-9.pcapng"), names(t, dir), sorted); d != "" {
+		t.Fatal(d)
+	}
+	for n, want := range map[int][]string{1: {"x.pcapng", "x-6.pcapng", "x-7.pcapng"}, 2: {"x.pcapng", "x-2.pcapng", "x-7.pcapng"}, 6: {"x-4.pcapng", "x-5.pcapng", "x-6.pcapng"}} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			c := c
+			c.Path = filepath.Join(t.TempDir(), "x.pcapng")
+			if err := os.CopyFS(filepath.Dir(c.Path), os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			for i, name := range []string{"x-5.pcapng", "x-6.pcapng", "x-7.pcapng"} {
+				at := time.Now().Add(time.Duration(i-10) * time.Minute)
+				if err := os.Chtimes(filepath.Join(filepath.Dir(c.Path), name), at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fill(t, c, n)
+			if d := cmp.Diff(append(want, append(others, "xx-9.pcapng")...), names(t, filepath.Dir(c.Path)), sorted); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+var sorted = cmpopts.SortSlices(func(a, b string) bool { return a < b })
+
+// What cannot be removed stays: the sink goes on, and says so once.
+func TestWhatCannotBeRemoved(t *testing.T) {
+	dir := t.TempDir()
+	c := pcap.DefaultConfig()
+	var log strings.Builder
+	c.Path, c.RotateBytes, c.KeepFiles, c.Log = filepath.Join(dir, "x"), 20, 1, slog.New(slog.NewTextHandler(&log, nil))
+	s, err := pcap.Open(c, &plain{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := s.Write(context.Background(), []*sink.Block{{Data: []byte("a frame of twenty bytes\n"), Frames: 1}}); err != nil {
+			t.Fatal(err)
+		}
+		if i > 1 {
+			continue
+		}
+		path := c.Path // a folder that is not empty cannot be removed, by nobody
+		if i == 1 {
+			path += "-2"
+		}
+		if err := errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "in the way"), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(log.String(), "was not removed"); n != 1 {
+		t.Errorf("told %d times: %s", n, log.String())
+	}
+	if d := cmp.Diff([]string{"x", "x-2", "x-5"}, names(t, dir)); d != "" {
+		t.Error(d)
 	}
 }
 
