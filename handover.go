@@ -138,12 +138,16 @@ func (w *worker) accept(ctx context.Context, until packet.Time) {
 	}
 }
 
-// resume reads on in the packets taken, up to the time until.
+// resume reads on in the packets taken, up to the time until. A clock that was set
+// back must not hold packets from its future, nor what comes behind them.
 func (w *worker) resume(ctx context.Context, until packet.Time) {
-	l, kept := w.taken, 0
+	l, kept, future := w.taken, 0, packet.Time(0)
 	for i := range l.packets {
 		h := &l.packets[i]
-		if h.packet.Time > until {
+		if h.packet.Time > until && future == 0 {
+			future = packet.Time(time.Now().Add(time.Second).UnixNano())
+		}
+		if h.packet.Time > until && h.packet.Time <= future {
 			l.packets[kept] = *h
 			kept++
 			continue
@@ -174,7 +178,7 @@ func (w *worker) keepUp(ctx context.Context, batch []packet.Packet, n int) {
 		w.limit = never
 	case n > 0:
 		until = batch[0].Time
-		if w.limit == never {
+		if w.limit == never || w.inbox.seen.Load() > int64(until.Add(time.Second)) { // or a clock was set back
 			w.limit = 0
 		}
 	default:
@@ -189,16 +193,20 @@ func (w *worker) keepUp(ctx context.Context, batch []packet.Packet, n int) {
 // pace waits until no other worker is so far behind the time now that what it
 // hands over would come after it was waited for: after a pause of the program all
 // have much to read, and none knows who begins. Who has the oldest packets never
-// waits, and nobody does for long.
+// waits, and nobody does for long: who waited in vain waits no more until the
+// others have caught up, lest one that stands still costs the rest what comes
+// meanwhile.
 func (w *worker) pace(ctx context.Context, now packet.Time) {
 	w.inbox.seen.Store(int64(now))
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		w.limit = w.others.slowest(w.inbox).Add(lag)
 		w.accept(ctx, now)
 		if now <= w.limit {
+			w.tired = false
 			return
 		}
-		if time.Now().After(end) {
+		if w.tired || time.Now().After(end) {
+			w.tired = true
 			w.limit = now.Add(lag)
 			return
 		}

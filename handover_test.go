@@ -333,6 +333,61 @@ func TestHandoverStats(t *testing.T) {
 	}
 }
 
+// Packets from the future, of before the clock was set back, hold up nobody.
+func TestHandoverClockSetBack(t *testing.T) {
+	all, sources, _ := branches(2)
+	cfg, _ := config(sources...)
+	p := start(t, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	for i, x := range tunnelled(t, 4, 1) {
+		if x.Time -= 1e10; i < 9 {
+			x.Time += 3600e9
+		}
+		all[home(x.Data, 2)].packets <- x
+	}
+	for end := time.Now().Add(10 * time.Second); p.Stats().Walk.Taken < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("before the end: %+v", p.Stats().Walk)
+			break
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// A worker that stands still is waited for once, not again and again.
+func TestHandoverStuck(t *testing.T) {
+	all, sources, _ := branches(2)
+	all[0].idle, all[0].woken = time.Hour, nil // it is not that nothing came: it does not run
+	cfg, _ := config(sources...)
+	p := start(t, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	packets := tunnelled(t, 4, 2)
+	for i, x := range packets {
+		x.Time = x.Time.Add(-time.Hour + time.Duration(i)*300*time.Millisecond)
+		if home(x.Data, 2) == 1 {
+			all[1].packets <- x
+		}
+	}
+	begin := time.Now()
+	for len(all[1].packets) > 0 && time.Since(begin) < 5*time.Second {
+		time.Sleep(time.Millisecond)
+	}
+	if n := len(all[1].packets); n > 0 {
+		t.Errorf("%d packets not read after %v", n, time.Since(begin))
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // Sources that do not share what is captured hand nothing over.
 func TestNoHandover(t *testing.T) {
 	all, _, _ := branches(2)

@@ -42,6 +42,7 @@ type worker struct {
 	home   *inbox // of the packet that the parser met last which belongs elsewhere
 	taken  *pile
 	limit  packet.Time // of packets that are read before others were looked at
+	tired  bool        // of waiting for others, in vain
 
 	count  Walk
 	mu     sync.Mutex
