@@ -60,6 +60,7 @@ type talks struct {
 }
 
 // recorded is one conversation.
+// All conversations are kept to the end of the file, as any may go on.
 type recorded struct {
 	stream flow.Stream
 	client string
@@ -83,6 +84,10 @@ func (t *talks) take(one *record.Record) {
 	}
 	x := t.all[key]
 	if x == nil {
+		// The ends are kept as text, which may be of any length.
+		if t.err = t.recording.hold(int64(talkBytes + len(one.From) + len(one.To))); t.err != nil {
+			return
+		}
 		x = &recorded{client: one.From}
 		client, server := one.From, one.To
 		if bytes.HasPrefix(one.Data, []byte("HTTP/1.")) { // the answer was recorded first
@@ -106,7 +111,14 @@ func (t *talks) take(one *record.Record) {
 	x.wake = x.stream.Chunk(&flow.Chunk{From: from, Time: x.now, Offset: x.next[from], Ack: flow.AckUnknown, LostBy: flow.AckUnknown,
 		Data: one.Data, Edge: true, Peer: x.next[from.Peer()] > 0, Mid: x.mid[from]})
 	x.next[from] += uint64(len(one.Data))
+	if t.err == nil && t.recording.bytes+int64(t.core.Bytes()) > t.recording.options.Memory {
+		t.err = t.recording.tooMuch()
+	}
 }
+
+// talkBytes is about what a conversation holds until the end of the file, apart
+// from messages.
+const talkBytes = 2 << 10
 
 // address reads host:port; a host that is a name is left out.
 func address(s string) netip.AddrPort {

@@ -68,6 +68,36 @@ func TestMirrored(t *testing.T) {
 	}
 }
 
+// What a mirror makes the reader keep is bounded, be it conversations, the names
+// of their ends, or messages that do not end.
+func TestMirroredMemory(t *testing.T) {
+	for name, fill := range map[string]func(m *mirrored){
+		"conversations": func(m *mirrored) {
+			for i := range 20000 {
+				m.say(fmt.Sprintf("10.0.%d.%d:1", i>>8, i&255), "10.1.0.1:80", "x")
+			}
+		},
+		"names": func(m *mirrored) {
+			for i := range 20 {
+				m.say(fmt.Sprintf("%d.%s:1", i, strings.Repeat("a", 1<<20)), "10.1.0.1:80", "x")
+			}
+		},
+		"messages": func(m *mirrored) {
+			for i := range 20 {
+				m.say(fmt.Sprintf("10.0.0.%d:1", i), "10.1.0.1:80", "POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n"+strings.Repeat("x", 1<<20))
+			}
+		},
+	} {
+		m := &mirrored{t: t, at: time.Unix(1767323045, 0)}
+		fill(m)
+		o := options(t, m.out, "http://127.0.0.1:1")
+		o.Memory = 8 << 20
+		if _, err := replay.Load(t.Context(), &o); err == nil || !strings.Contains(err.Error(), "raise --memory") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A mirror that began in the middle, and whose answers come first in the file.
 func TestMirroredMid(t *testing.T) {
 	m := &mirrored{t: t, at: time.Unix(1767323045, 0)}

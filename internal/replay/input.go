@@ -176,8 +176,17 @@ func (c *collector) Push(_ context.Context, batch []*message.Exchange) {
 // weigh counts x against the memory that a recording may take.
 func (r *Recording) weigh(x *message.Exchange) error {
 	_, n := sink.WeighExchange(x)
+	return r.hold(n)
+}
+
+// hold counts n bytes that are kept.
+func (r *Recording) hold(n int64) error {
 	if r.bytes += n; r.bytes > r.options.Memory {
-		return fmt.Errorf("holds more than the %d MiB that a recording may take: raise --memory, or replay a part of it with --ports or a smaller file", r.options.Memory>>20)
+		return r.tooMuch()
 	}
 	return nil
+}
+
+func (r *Recording) tooMuch() error {
+	return fmt.Errorf("holds more than the %d MiB that a recording may take: raise --memory, or replay a part of it with --ports or a smaller file", r.options.Memory>>20)
 }
