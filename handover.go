@@ -43,6 +43,10 @@ type handed struct {
 	rest   packet.Rest
 }
 
+// handedBytes is what a handed takes beside its data: for small packets more
+// than these do themselves.
+const handedBytes = 280
+
 // newHandover returns nil unless the sources share what is captured.
 func newHandover(sources []source.Source, most int) *handover {
 	if len(sources) < 2 {
@@ -73,7 +77,7 @@ func (b *inbox) put(p *packet.Packet, r packet.Rest) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.fill
-	if l == nil || len(l.data)+len(p.Data)+len(r.Frame) > b.most {
+	if l == nil || len(l.data)+len(p.Data)+len(r.Frame)+handedBytes*(len(l.packets)+1) > b.most {
 		return false
 	}
 	// Where data has to grow, what is in it already stays where it was.
