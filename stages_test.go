@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime/debug"
 	"testing"
 
 	"github.com/passiflow/passiflow/flow"
@@ -20,6 +21,10 @@ func BenchmarkStages(b *testing.B) {
 	path := os.Getenv("PASSIFLOW_CAPTURE")
 	if path == "" {
 		b.Skip("PASSIFLOW_CAPTURE names no capture")
+	}
+	if os.Getenv("GOGC") == "" {
+		// As the program has it while little is alive.
+		defer debug.SetGCPercent(debug.SetGCPercent(600))
 	}
 	for _, s := range []struct {
 		name        string
