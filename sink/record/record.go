@@ -37,7 +37,7 @@ func DefaultConfig() Config { return Config{Side: "both", Mode: 0o600, Writer: o
 
 // Open opens the file and returns a sink that writes each piece as f does. A
 // file gets whole records: what a failed write has left is cut off, and it can
-// be tried again. A pipe that fails is broken.
+// be tried again. A pipe that fails is broken. Two sinks cannot write one file.
 func Open(c Config, f format.Chunks) (sink.ChunkSink, error) {
 	sides, err := sink.ParseSides(c.Side)
 	if err != nil {
@@ -50,25 +50,33 @@ func Open(c Config, f format.Chunks) (sink.ChunkSink, error) {
 	case c.Path == "-" && c.Writer == nil:
 		r.to = os.Stdout
 	case c.Path != "-":
-		flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
-		if c.Replace {
-			flags |= os.O_TRUNC
-		}
-		file, err := os.OpenFile(c.Path, flags, c.Mode)
-		if err != nil {
+		if err := r.open(&c); err != nil {
 			return nil, fmt.Errorf("record: %w", err)
-		}
-		info, err := file.Stat()
-		if err != nil {
-			file.Close()
-			return nil, fmt.Errorf("record: %w", err)
-		}
-		r.to, r.closer = file, file
-		if info.Mode().IsRegular() {
-			r.file, r.size = file, info.Size()
 		}
 	}
 	return r, nil
+}
+
+// open opens the file that c names. It is emptied only where nobody else writes it.
+func (r *recorder) open(c *Config) error {
+	f, err := os.OpenFile(c.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, c.Mode)
+	if err != nil {
+		return err
+	}
+	r.to, r.closer = f, f
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		r.file, r.size = f, info.Size()
+		err = sink.LockFile(f)
+		if err == nil && c.Replace {
+			r.size = 0
+			err = f.Truncate(0)
+		}
+	}
+	if err != nil {
+		f.Close()
+	}
+	return err
 }
 
 type recorder struct {

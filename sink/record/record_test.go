@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -135,5 +137,41 @@ func TestPipe(t *testing.T) {
 	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A second writer is refused, and takes nothing away.
+func TestOneWriter(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files are not locked here")
+	}
+	path := filepath.Join(t.TempDir(), "out")
+	c := record.Config{Path: path, Side: "both", Mode: 0o600}
+	s := open(t, c)
+	if err := s.Write(t.Context(), []*message.Chunk{chunk(flow.Client, "one")}); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil || len(before) == 0 {
+		t.Fatal(before, err)
+	}
+	for _, c.Replace = range []bool{false, true} {
+		if _, err := record.Open(c, recordformat.New(recordformat.DefaultConfig())); err == nil || !strings.Contains(err.Error(), "being written already") {
+			t.Errorf("replace %v: %v", c.Replace, err)
+		}
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("%q, %v", after, err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := record.Open(c, recordformat.New(recordformat.DefaultConfig())); err != nil {
+		t.Error(err)
+	} else if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.ReadFile(path); err != nil || len(after) != 0 {
+		t.Errorf("%q, %v", after, err)
 	}
 }
