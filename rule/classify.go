@@ -37,13 +37,12 @@ func classifySlow(b []byte, blocks []block) {
 	}
 }
 
-// colonsSlow is colons without what the processor has for it; b begins with the
-// byte before.
+// colonsSlow is colons without what the processor has for it.
 func colonsSlow(b []byte, masks []uint64) {
 	for i := range masks {
 		masks[i] = 0
-		for j, c := range b[64*i+1 : 64*i+65] {
-			if before := b[64*i+j]; c == ':' && (before == '"' || before <= ' ') {
+		for j, c := range b[64*i : 64*i+64] {
+			if c == ':' {
 				masks[i] |= 1 << j
 			}
 		}

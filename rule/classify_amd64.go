@@ -21,8 +21,7 @@ func lookWide(p *byte, n int, t *sought, v *survey) (left int)
 //go:noescape
 func classify(p *byte, blocks *block, n int)
 
-// colons fills n masks with the colons in the 64·n bytes at p before which a
-// quotation mark or white space stands. It reads the byte before p.
+// colons fills n masks with the colons in the 64·n bytes at p.
 //
 //go:noescape
 func colons(p *byte, masks *uint64, n int)

@@ -95,17 +95,9 @@ loop:
 done:
 	RET
 
-#define NAMED(OFF) \
+#define COLONS(OFF) \
 	MOVOU OFF(SI), X0 \
-	MOVOU (OFF-1)(SI), X1 \
 	PCMPEQB X13, X0 \
-	MOVO X1, X2 \
-	PCMPEQB X8, X1 \
-	MOVO X2, X3 \
-	PMINUB X10, X3 \
-	PCMPEQB X3, X2 \
-	POR X2, X1 \
-	PAND X1, X0 \
 	PMOVMSKB X0, AX \
 	SHLQ $16, R8 \
 	ORQ AX, R8
@@ -115,17 +107,15 @@ TEXT ·colons(SB), NOSPLIT, $0-24
 	MOVQ p+0(FP), SI
 	MOVQ masks+8(FP), DI
 	MOVQ n+16(FP), CX
-	MOVOU quote<>(SB), X8
-	MOVOU space<>(SB), X10
 	MOVOU colon<>(SB), X13
 
 next:
 	TESTQ CX, CX
 	JLE end
-	NAMED(48)
-	NAMED(32)
-	NAMED(16)
-	NAMED(0)
+	COLONS(48)
+	COLONS(32)
+	COLONS(16)
+	COLONS(0)
 	MOVQ R8, (DI)
 	ADDQ $64, SI
 	ADDQ $8, DI

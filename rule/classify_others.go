@@ -9,10 +9,9 @@ func classify(p *byte, blocks *block, n int) {
 	classifySlow(unsafe.Slice(p, 64*n), unsafe.Slice(blocks, n))
 }
 
-// colons fills n masks with the colons in the 64·n bytes at p before which a
-// quotation mark or white space stands. It reads the byte before p.
+// colons fills n masks with the colons in the 64·n bytes at p.
 func colons(p *byte, masks *uint64, n int) {
-	colonsSlow(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(p), -1)), 64*n+1), unsafe.Slice(masks, n))
+	colonsSlow(unsafe.Slice(p, 64*n), unsafe.Slice(masks, n))
 }
 
 // look surveys n blocks at p, of which it also reads the four bytes before, and

@@ -58,9 +58,9 @@ func (f *finder) fill() bool {
 	if left <= 0 {
 		return false
 	}
-	var rest [65]byte
-	copy(rest[:], b[f.at-1:])
+	var rest [64]byte
+	copy(rest[:], b[f.at:])
 	f.n = 1
-	colons(&rest[1], &f.masks[0], 1)
+	colons(&rest[0], &f.masks[0], 1)
 	return true
 }

@@ -121,7 +121,7 @@ func (x *indexer) event(p int) bool {
 			return false
 		}
 		if x.colon, x.states = p, 0; x.stack[n-1].states != 0 {
-			x.member(p, x.stack[n-1].states)
+			return x.member(p, x.stack[n-1].states)
 		}
 	case '{', '[':
 		f := frame{states: x.paths.start, array: x.s[p] == '['}
@@ -153,19 +153,19 @@ func (x *indexer) event(p int) bool {
 }
 
 // member finds out what is to be done with the value behind the colon s[p], and
-// does it.
-func (x *indexer) member(p int, states uint64) {
+// does it. It returns false where no name of JSON stands.
+func (x *indexer) member(p int, states uint64) bool {
 	s := x.s
 	e := p - 1
 	for e > 0 && s[e] <= ' ' {
 		e--
 	}
 	if e < 2 || s[e] != '"' {
-		return
+		return false
 	}
 	if x.paths.plain && !x.paths.all.maybe(s, e, x.esc) {
 		x.states = states & x.paths.deep // no step is met
-		return
+		return true
 	}
 	var w *with
 	if x.paths.plain && !x.esc {
@@ -173,26 +173,27 @@ func (x *indexer) member(p int, states uint64) {
 	} else {
 		from := nameStart(s, e)
 		if from < 0 {
-			return
+			return true
 		}
 		x.states, w = x.paths.member(states, s[from:e])
 	}
 	if w == nil {
-		return
+		return true
 	}
 	at := p + 1
 	for at < len(s) && s[at] <= ' ' {
 		at++
 	}
 	if at == len(s) {
-		return
+		return true
 	}
 	begin, end, kind, v := jsonValue(s, at, 0)
 	x.done = end
 	if kind == "" || kind == kindString && (v == "" || w.done(v)) {
-		return
+		return true
 	}
 	x.out.quoted(s, begin, end, 0, w.hitJSON(x.trace, kind, v, 0))
+	return true
 }
 
 // nameStart returns where the name begins that ends before the quotation mark

@@ -69,7 +69,7 @@ func TestIndexerAndFollowerAgree(t *testing.T) {
 		if !whole {
 			s = s[:r.IntN(len(s)+1)]
 		}
-		a, b := fast.mask(s, escapes(s), nil, nil), slow.mask(s, true, nil, nil)
+		a, b := fast.mask(s, escapes(s), false, nil, nil), slow.mask(s, true, false, nil, nil)
 		if a != b {
 			t.Fatalf("%v\n%s\n%s\n%s", sets[n%len(sets)], s, a, b)
 		}

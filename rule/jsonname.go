@@ -10,8 +10,8 @@ import (
 // jsonNames masks the values of members with certain names wherever they stand
 // in a text: in JSON that is whole, broken or cut, in one document or many, in
 // events, scripts, and in JSON that stands in a string of JSON. It looks at
-// every colon behind a quotation mark and follows no structure, so that nothing
-// can lead it astray; where it cannot tell how far a value goes it masks the
+// every colon behind a name and follows no structure, so that nothing can lead
+// it astray; where it cannot tell how far a value goes it masks the
 // more.
 type jsonNames struct {
 	names names
@@ -42,8 +42,11 @@ func (j *jsonNames) end(a, b byte) {
 }
 
 func spellings(c byte) []byte {
-	if c == '-' {
+	switch c {
+	case '-':
 		return []byte{'-', '_'}
+	case '"':
+		return []byte{'"', '\''}
 	}
 	return []byte{c}
 }
@@ -71,31 +74,43 @@ func (j *jsonNames) mask(s string, esc bool, known *survey, t *trace) string {
 		return s
 	}
 	var out splice
+	var b bounds
 	colons := colonsOf(s, known)
 	for i := 0; ; {
 		if i = colons.next(i); i < 0 {
 			return out.end(s)
 		}
-		w, lv := j.before(s, i, out.last, esc)
-		if i++; w != nil {
+		w, lv, odd := j.before(s, i, out.last, esc)
+		if i++; w == nil {
+			continue
+		}
+		if odd {
+			i = max(i, oddValue(&out, s, i, &b, w, t))
+		} else {
 			i = max(i, j.value(&out, s, i, lv, w, t))
 		}
 	}
 }
 
-// escapedQuote is a quotation mark as it is written where the bare one could end
-// something, as for JSON in a page.
-const escapedQuote = `\u0022`
+// escapedQuote is how a quotation mark begins that is written so that it ends
+// nothing, as for JSON in a page: \u0022, and \u0027, which some write for the
+// single one.
+const escapedQuote = `\u002`
 
 // inside is mask for JSON in strings of s whose quotation marks are escapedQuote.
 func (j *jsonNames) inside(s string, depth int, t *trace) string {
 	var out splice
-	for at := 0; ; {
-		k := strings.Index(s[at:], escapedQuote)
+	for at, look := 0, 0; ; {
+		k := strings.Index(s[look:], escapedQuote)
 		if k < 0 || depth > deepestPart {
 			return out.end(s)
 		}
-		from, end := strings.LastIndexByte(s[at:at+k], '"')+at+1, nextQuote(s, at+k, 0)
+		k += look
+		look = k + len(escapedQuote)
+		if look >= len(s) || s[look] != '2' && s[look] != '7' {
+			continue
+		}
+		from, end := strings.LastIndexByte(s[at:k], '"')+at+1, nextQuote(s, k, 0)
 		if end < 0 {
 			end = len(s)
 		}
@@ -103,7 +118,7 @@ func (j *jsonNames) inside(s string, depth int, t *trace) string {
 		if now := j.inside(j.mask(plain, true, nil, t), depth+1, t); now != plain {
 			out.put(s, from, end, escape(now))
 		}
-		at = end
+		at, look = end, end
 	}
 }
 
@@ -117,23 +132,32 @@ func (j *jsonNames) wanted(s string, esc bool, known *survey) bool {
 		if i = colons.next(i); i < 0 {
 			return false
 		}
-		if w, _ := j.before(s, i, 0, esc); w != nil {
+		if w, _, _ := j.before(s, i, 0, esc); w != nil {
 			return true
 		}
 	}
 }
 
 // before returns what to do with the value behind the colon s[i], by the name
-// that stands before it and not before low.
-func (j *jsonNames) before(s string, i, low int, esc bool) (*with, level) {
+// that stands before it and not before low, at what level that stands, and
+// whether it is odd.
+func (j *jsonNames) before(s string, i, low int, esc bool) (w *with, lv level, odd bool) {
 	e := i - 1
 	for e > 0 && s[e] <= ' ' {
 		e--
 	}
-	if e < 2 || s[e] != '"' || e < low || !j.every && s[e-1] != '\\' && !j.maybe(s, e, esc) {
-		return nil, 0
+	if e < 0 || e < low {
+		return nil, 0, false
 	}
-	return j.name(s, e)
+	if s[e] != '"' {
+		w = j.odd(s, e, low)
+		return w, 0, w != nil
+	}
+	if e < 2 || !j.every && s[e-1] != '\\' && !j.maybe(s, e, esc) {
+		return nil, 0, false
+	}
+	w, lv = j.name(s, e)
+	return w, lv, false
 }
 
 // maybe tells whether the name whose quotation mark is s[e] can be one of ours:
@@ -258,6 +282,10 @@ func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
 		}
 		return at, end, kind, s[at:end]
 	}
+	if c := s[at]; c == '\'' {
+		end = stringEnd(s, at+1, c, 0, lv)
+		return at, end, kindString, strings.TrimSuffix(s[at+1:end], "'")
+	}
 	end = at
 scalar:
 	for ; end < len(s); end++ {
@@ -342,6 +370,8 @@ func composite(s string, at int, lv level) int {
 			if depth--; depth == 0 {
 				return i + 1
 			}
+		case '\'':
+			i = stringEnd(s, i+1, '\'', 0, lv) - 1
 		case '"':
 			if of := levelOf(backslashes(s[at:], i-at)); of < lv { // the string around it ends
 				return i - int(of)

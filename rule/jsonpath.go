@@ -195,8 +195,9 @@ func (p *jsonPaths) wanted(s string, esc bool, known *survey) bool {
 	return len(p.blind) > 0 || p.last.every || p.last.wanted(s, esc, known)
 }
 
-// mask returns s with the values masked.
-func (p *jsonPaths) mask(s string, esc bool, known *survey, t *trace) string {
+// mask returns s with the values masked. odd tells whether names may stand in it
+// that are not in double quotation marks.
+func (p *jsonPaths) mask(s string, esc, odd bool, known *survey, t *trace) string {
 	if !p.wanted(s, esc, known) {
 		return s
 	}
@@ -204,7 +205,7 @@ func (p *jsonPaths) mask(s string, esc bool, known *survey, t *trace) string {
 		x := indexer{paths: p, s: s, esc: esc, trace: t}
 		before := t.length()
 		if x.walk() {
-			if s = x.out.end(s); x.strange && p.names != nil {
+			if s = x.out.end(s); (x.strange || odd) && p.names != nil {
 				s = p.names.mask(s, esc, nil, t)
 			}
 			return s

@@ -233,8 +233,15 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 			s = k.paths.names.inside(s, 0, t)
 		}
 	}
-	if k.xml != nil && !isJSON && v.of(k.sought, s).has(hasLess) {
-		s = k.xml.mask(s, containsFold(kind, "html"), t)
+	if k.xml != nil {
+		switch {
+		case isJSON:
+			if esc || v.of(k.sought, s).has(hasLess) {
+				s = k.xml.inJSON(s, 0, t)
+			}
+		case v.of(k.sought, s).has(hasLess):
+			s = k.xml.mask(s, containsFold(kind, "html"), t)
+		}
 	}
 	form := !isJSON && looksForm(start)
 	if containsFold(kind, "urlencoded") { // which clients also call JSON
@@ -282,7 +289,7 @@ func (k *masks) members(s string, isJSON, esc bool, v *survey, t *trace) string 
 	switch {
 	case k.paths == nil:
 	case isJSON:
-		s = k.paths.mask(s, esc, v.of(k.sought, s).known(k.sought), t)
+		s = k.paths.mask(s, esc, v.of(k.sought, s).odd(), v.known(k.sought), t)
 	default:
 		s = k.paths.last.mask(s, esc, v.of(k.sought, s).known(k.sought), t)
 	}

@@ -44,14 +44,14 @@ const (
 
 // What pairs tells: these two bytes occur.
 const (
-	seenPercent2 = 1 << iota // %2
-	seenPercent3             // %3
-	seenJWT                  // yJ
-	seenSlashes              // //
-	seenUnicode              // \u
-	seenSpaced               // a colon behind a space
-	seenOdd                  // a colon behind a control character
-	seenNamed                // a colon behind a quotation mark
+	seenBare    = 1 << iota // a colon behind a byte that ends a name that is sought
+	seenSingle              // one behind a single quotation mark
+	seenJWT                 // yJ
+	seenSlashes             // //
+	seenUnicode             // \u
+	seenSpaced              // a colon behind a space
+	seenOdd                 // a colon behind a control character
+	seenNamed               // a colon behind a quotation mark of either kind
 )
 
 // What classes tells: this byte occurs.
@@ -92,6 +92,7 @@ type sought struct {
 	ends          [3]nibbles // the last bytes of names, the last one first
 	wants         uint64
 	named         bool    // names may be left to the survey
+	every         bool    // names are sought that it knows nothing of
 	careful       *sought // the same for texts in which names may be written in other ways
 }
 
@@ -108,8 +109,8 @@ func newSought() *sought {
 		set                                    byte
 		firstLow, firstHigh, lastLow, lastHigh string
 	}{
-		{seenPercent2, "5", "2", "2", "3"}, {seenPercent3, "5", "2", "3", "3"}, {seenJWT, "9", "7", "j", "4"}, {seenSlashes, "o", "2", "o", "2"},
-		{seenUnicode, "l", "5", "5", "7"}, {seenSpaced, "0", "2", "j", "3"}, {seenOdd, anyNibble, "01", "j", "3"}, {seenNamed, "2", "2", "j", "3"},
+		{seenBare, "", "", "j", "3"}, {seenSingle, "7", "2", "j", "3"}, {seenJWT, "9", "7", "j", "4"}, {seenSlashes, "o", "2", "o", "2"},
+		{seenUnicode, "l", "5", "5", "7"}, {seenSpaced, "0", "2", "j", "3"}, {seenOdd, anyNibble, "01", "j", "3"}, {seenNamed, "27", "2", "j", "3"},
 	} {
 		p.first.add(v.set, v.firstLow, v.firstHigh)
 		p.second.add(v.set, v.lastLow, v.lastHigh)
@@ -153,10 +154,13 @@ func (p *sought) names(all ...*jsonNames) {
 			continue
 		}
 		if j.every {
-			p.named = false
+			p.named, p.every = false, true
 		}
 		for _, n := range j.names.exact {
 			name := `"` + n.name
+			if c := name[len(name)-1]; c < 0x80 { // pairs are of ASCII
+				p.first.end(seenBare, c)
+			}
 			if len(name) < len(p.ends) {
 				p.named = false // anything may stand before it
 				continue
@@ -300,25 +304,56 @@ func (v *survey) known(p *sought) *survey {
 	return v
 }
 
+// odd tells whether there may be names that do not stand in double quotation
+// marks.
+func (v *survey) odd() bool { return v.p.every || v.seen(seenBare|seenSingle) }
+
 // lookSlow is look without what the processor has for it.
 func lookSlow(p *byte, n int, t *sought, v *survey) (left int) {
 	b := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(p), -4)), 4+64*n)
 	for ; n > 0 && v.n < len(v.spots); n-- {
-		var digits, cards, tokens, names, named, blank, slashes uint64
-		for j, c := range b[4:68] {
-			pair, class := t.second.of(c)&t.first.of(b[3+j]), t.class.of(c)
-			v.pairs[j&31] |= pair
-			v.classes[j&31] |= class
-			bit := uint64(1) << j
-			if class&hasDigit != 0 {
-				digits |= bit
-			}
-			if class&(hasDigit|hasSeparator) != 0 {
-				cards |= bit
-			}
-			if class&hasSlash != 0 {
-				slashes |= bit
-			}
+		var digits, cards, tokens, slashes, others uint64
+		marks, rare := uint64(1), uint64(0) // the first byte of a pair may be the one before
+		for i := 0; i < 64; i += 8 {
+			c := b[4+i : 12+i : 12+i]
+			m := lanes[c[0]]
+			m = m>>1 | lanes[c[1]]
+			m = m>>1 | lanes[c[2]]
+			m = m>>1 | lanes[c[3]]
+			m = m>>1 | lanes[c[4]]
+			m = m>>1 | lanes[c[5]]
+			m = m>>1 | lanes[c[6]]
+			m = m>>1 | lanes[c[7]]
+			digits |= m >> (8 * laneDigit) & 0xff << i
+			cards |= m >> (8 * laneCard) & 0xff << i
+			tokens |= m >> (8 * laneToken) & 0xff << i
+			slashes |= m >> (8 * laneSlash) & 0xff << i
+			marks |= m >> (8 * lanePair) & 0xff << i
+			rare |= m >> (8 * laneRare) & 0xff << i
+			others |= m
+		}
+		var pairs, classes byte
+		if digits != 0 {
+			classes |= hasDigit
+		}
+		if cards != digits {
+			classes |= hasSeparator
+		}
+		if slashes != 0 {
+			classes |= hasSlash
+		}
+		if others>>(8*laneEquals)&0xff != 0 {
+			classes |= hasEquals
+		}
+		for ; rare != 0; rare &= rare - 1 {
+			classes |= t.class.of(b[4+bits.TrailingZeros64(rare)])
+		}
+		var names, named, blank uint64
+		for m := marks | slashes<<1; m != 0; m &= m - 1 {
+			j := bits.TrailingZeros64(m)
+			pair := t.second.of(b[4+j]) & t.first.of(b[3+j])
+			pairs |= pair
+			bit := m & -m
 			if pair&(seenSpaced|seenOdd) != 0 {
 				blank |= bit
 			}
@@ -328,10 +363,12 @@ func lookSlow(p *byte, n int, t *sought, v *survey) (left int) {
 					names |= bit
 				}
 			}
-			if t.token.of(c) != 0 {
-				tokens |= bit
+			if pair&seenBare != 0 {
+				names |= bit
 			}
 		}
+		v.pairs[0] |= pairs
+		v.classes[0] |= classes
 		k := spot{at: v.at}
 		if t.wants&wantNames != 0 {
 			k.masks[nameSpot] = names
@@ -352,6 +389,37 @@ func lookSlow(p *byte, n int, t *sought, v *survey) (left int) {
 		v.at += 64
 	}
 	return n
+}
+
+// Where in an entry of lanes the bits stand that tell what a byte is.
+const (
+	laneDigit = iota
+	laneCard
+	laneToken
+	laneSlash
+	lanePair // the last byte of a pair, but for the one behind a backslash
+	laneRare // in another class
+	laneEquals
+)
+
+// lanes says for each byte what it is, in the highest bit of eight. Eight
+// entries, each shifted by one against the next, make a mask of eight bytes.
+var lanes = makeLanes()
+
+func makeLanes() (all [256]uint64) {
+	p := newSought()
+	for i := range all {
+		c := byte(i)
+		for lane, is := range [...]bool{
+			laneDigit: isDigit(c), laneCard: cardByte(c), laneToken: secretByte(c), laneSlash: c == '\\',
+			lanePair: p.second.of(c)&^seenUnicode != 0, laneRare: p.class.of(c)&(hasPlus|hasLess|hasAt|hasPercent) != 0, laneEquals: c == '=',
+		} {
+			if is {
+				all[i] |= 0x80 << (8 * lane)
+			}
+		}
+	}
+	return all
 }
 
 // afterSlashes returns which bytes stand two to nine bytes behind a backslash,

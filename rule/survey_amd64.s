@@ -61,6 +61,12 @@ GLOBL nibble<>(SB), RODATA|NOPTR, $32
 	VPANDN Y4, Y3, Y3 \
 	VPMOVMSKB Y3, AX
 
+// BARE puts into BX which of the colons in Y4 may follow a name that stands in no
+// quotation marks.
+#define BARE \
+	VPSLLW $7, Y4, Y6 \
+	VPMOVMSKB Y6, BX
+
 // TOKENS puts into AX which bytes belong to no token.
 #define TOKENS \
 	VBROADCASTI128 96(DX), Y3 \
@@ -136,8 +142,10 @@ digits:
 first:
 	BTQ $0, 224(DX)
 	JCC second
+	BARE
+	MOVL BX, names-8(SP)
 	NAMES(0, second)
-	MOVL AX, names-8(SP)
+	ORL AX, names-8(SP)
 second:
 	FACTS(32)
 	BTQ $2, 224(DX)
@@ -160,8 +168,10 @@ more:
 third:
 	BTQ $0, 224(DX)
 	JCC fourth
+	BARE
+	MOVL BX, names-4(SP)
 	NAMES(32, fourth)
-	MOVL AX, names-4(SP)
+	ORL AX, names-4(SP)
 fourth:
 
 	// cardSpots

@@ -305,6 +305,21 @@ func (g *garden) xml() string {
 		pick(g, three, "<![CDATA["+three+"</"+f+">]]>", "a&amp;"+three+"<b>"+three+"</b>") + "</" + f + "><t>" + g.shape("email") + "</t></s:Envelope>"
 }
 
+// odd is a document that is nearly JSON: as Python or JSON5 write it, perhaps in
+// a string of JSON, or XML in one.
+func (g *garden) odd() string {
+	name, core := g.plant("json")
+	e, two := g.plant("xml")
+	bare, three := g.plant("json")
+	if strings.Contains(bare, "-") {
+		bare = "'" + bare + "'"
+	}
+	in := "{'open': '" + g.visible() + "', '" + name + "': " + pick(g, "'"+core+"'", "'a,"+core+"}'", "['}', '"+core+"']") + ", " + bare + ": '" + three + "'}"
+	x := "<a><" + e + ">" + two + `<\/` + e + "></a>"
+	return pick(g, `{"xml":"`+x+`","in":"`+in+`"}`, `{"in":`+in+`,"xml":"`+strings.NewReplacer("<", `\u003c`, ">", `\u003e`).Replace(x)+`"}`,
+		`{"xml":"`+x+`","in":"`+strings.ReplaceAll(in, "'", `\"`)+`"}`)
+}
+
 // wide writes s in UTF-16.
 func wide(s string, big bool) string {
 	var b []byte
@@ -340,7 +355,9 @@ func (g *garden) multipart(boundary string) string {
 // body is what a message carries, with its type.
 func (g *garden) body() (kind, body string) {
 	g.place = "body"
-	switch g.r.IntN(11) {
+	switch g.r.IntN(12) {
+	case 11:
+		return "application/json", g.odd()
 	case 9: // in UTF-16
 		return "application/json; charset=utf-16", wide(g.json(0), g.r.IntN(2) == 0)
 	case 10:
