@@ -52,6 +52,17 @@ func (e *Error) Point() string {
 	return line + "\n" + strings.Repeat(" ", e.Offset) + strings.Repeat("^", n)
 }
 
+// meant returns the hint for a word that is none of words; "" for none.
+func meant(s string, words []string) string {
+	if s == "vxlan" {
+		return "tcpdump's filters have no VXLAN: \"udp port 4789\" is its packets, and the option -p chooses by the ports inside"
+	}
+	if w := nearest(s, words); w != "" {
+		return "did you mean " + quote(w) + "?"
+	}
+	return ""
+}
+
 // nearest returns the word of words that is at most two edits away from s, or
 // "". Short words must be closer.
 func nearest(s string, words []string) string {

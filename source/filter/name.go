@@ -55,8 +55,8 @@ func (g *generator) named(n *valueNode) condition {
 }
 
 func (g *generator) hint(text string, known []string) {
-	if w := nearest(text, known); w != "" && g.err != nil && g.err.Hint == "" && g.err.Offset == g.at.off {
-		g.err.Hint = "did you mean " + quote(w) + "?"
+	if g.err != nil && g.err.Hint == "" && g.err.Offset == g.at.off {
+		g.err.Hint = meant(text, known)
 	}
 }
 

@@ -93,17 +93,15 @@ func (p *parser) unexpected(want string) {
 	if p.err != nil {
 		return
 	}
-	if w := nearest(p.name.text, keywordNames()); p.name.end == p.prev && p.prev > 0 && w != "" {
+	if hint := meant(p.name.text, keywordNames()); p.name.end == p.prev && p.prev > 0 && hint != "" {
 		// Two names side by side: the first was to be a keyword.
 		p.fail(span{p.name.off, p.name.end}, want, "unexpected %q", p.name.text)
-		p.err.Hint = "did you mean " + quote(w) + "?"
+		p.err.Hint = hint
 		return
 	}
 	p.fail(s, want, "unexpected %q", p.lex.src[s.off:s.end])
 	if p.tok.kind == kName {
-		if w := nearest(p.tok.text, keywordNames()); w != "" {
-			p.err.Hint = "did you mean " + quote(w) + "?"
-		}
+		p.err.Hint = meant(p.tok.text, keywordNames())
 	}
 }
 
@@ -165,9 +163,7 @@ func (p *parser) bare(x part) {
 	default:
 		p.fail(x.span, wantCondition, "nothing says what %q is", text)
 		if v, ok := x.node.(*valueNode); ok && p.err != nil && v.kind == kName && p.err.Hint == "" {
-			if w := nearest(v.text, keywordNames()); w != "" {
-				p.err.Hint = "did you mean " + quote(w) + "?"
-			}
+			p.err.Hint = meant(v.text, keywordNames())
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/source"
@@ -216,6 +217,11 @@ func TestPackedFileEndsEarly(t *testing.T) {
 }
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
+	z, err := zstd.NewWriter(nil, zstd.WithZeroFrames(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, nothing := z.EncodeAll(bytes.Repeat([]byte("a capture that is packed in one block, "), 9), nil), z.EncodeAll(nil, nil)
 	for _, c := range []struct {
 		paths []string
 		want  string
@@ -228,7 +234,10 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{[]string{write(t, "x", []byte("hello, this is no capture at all"))}, "begins with 68 65 6c 6c: not a pcap or pcapng capture"},
 		{[]string{write(t, "x", []byte("\xfd7zXZ\x00 and so on and so on"))}, "packed with xz"},
 		{[]string{write(t, "x", []byte("\xd4\xc3\xb2\xa1\x01\x00\x00\x00 and so on and so"))}, "version 1.0"},
-		{[]string{write(t, "x", []byte{0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6})}, "unpack|in the middle of its header|is empty"},
+		{[]string{write(t, "x", []byte{0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6})}, "packed capture is cut off"},
+		{[]string{write(t, "x", packed[:len(packed)/2])}, "packed capture is cut off"},
+		{[]string{write(t, "x", packed[:8])}, "packed capture is cut off"},
+		{[]string{write(t, "x", nothing)}, "is empty"},
 	} {
 		cfg := DefaultConfig()
 		cfg.Paths = c.paths

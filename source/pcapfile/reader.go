@@ -200,6 +200,8 @@ func (s *reader) begin() error {
 	// The shortest capture has 24 bytes; nothing packed is shorter than 8.
 	if len(head) < 8 {
 		switch err := s.fill(8); {
+		case errors.Is(err, io.EOF) && s.pump != nil && s.pump.cut:
+			return fmt.Errorf("read %s: packed capture is cut off inside its header: copy it again", s.name)
 		case errors.Is(err, io.EOF) && len(s.win.bytes()) == 0:
 			return fmt.Errorf("read %s: is empty: a capture begins with a header", s.name)
 		case errors.Is(err, io.EOF):
