@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -65,7 +67,7 @@ func serve(mode string, in io.Reader, out io.Writer) error {
 	p := &place{mode: mode, open: map[net.Conn]bool{}, began: time.Now(), hurry: make(chan struct{}),
 		v: verdict{Streams: map[uint64]uint64{}, Reset: map[uint64]bool{}}}
 	// On an address whose ports no connections come from while the target is down.
-	ln, err := net.Listen("tcp", "127.77.0.1:0")
+	ln, err := p.listen("127.77.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func serve(mode string, in io.Reader, out io.Writer) error {
 					return
 				case <-time.After(flapDown):
 				}
-				if ln, err = net.Listen("tcp", address); err == nil {
+				if ln, err = p.listen(address); err == nil {
 					break
 				}
 			}
@@ -96,6 +98,21 @@ func serve(mode string, in io.Reader, out io.Writer) error {
 	accepting.Wait()
 	p.all.Wait()
 	return json.NewEncoder(out).Encode(p.v)
+}
+
+// listen listens so that little rests in the kernel when a target is not well:
+// a connection has its small buffer before the first byte comes.
+func (p *place) listen(address string) (net.Listener, error) {
+	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		if p.mode == "well" {
+			return nil
+		}
+		if e := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) }); e != nil {
+			return e
+		}
+		return err
+	}}
+	return c.Listen(context.Background(), "tcp", address)
 }
 
 // accept serves a listener until it flaps or, in other modes, until the end.
@@ -158,9 +175,6 @@ func (p *place) fault(format string, args ...any) {
 func (p *place) read(c net.Conn) {
 	defer p.all.Done()
 	defer c.Close()
-	if p.mode != "well" {
-		_ = c.(*net.TCPConn).SetReadBuffer(4096)
-	}
 	var head [headBytes]byte
 	_, err := io.ReadFull(c, head[:])
 	id, size := binary.BigEndian.Uint64(head[:]), binary.BigEndian.Uint64(head[8:])
