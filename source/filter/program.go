@@ -67,6 +67,13 @@ func (p *Program) MatchBeside(data []byte, length int, tagType, tag uint16) bool
 	return f.run(p.code) != 0
 }
 
+// Run returns the verdict on data, all of which was captured and beside which
+// lies nothing; 0 where the program loads what lies behind its end.
+func (p *Program) Run(data []byte) uint32 {
+	f := frame{data: data, plain: uint64(len(data)), size: uint64(len(data)), length: uint32(len(data))}
+	return f.run(p.code)
+}
+
 // frame is what a program runs over.
 type frame struct {
 	data   []byte

@@ -28,6 +28,18 @@ func httpFrame() []byte {
 		0x9c, 0x40, 0, 80}, make([]byte, 1400))
 }
 
+func TestRun(t *testing.T) {
+	p, frame := mustProgram(t, "tcp port 80 and len = 1438", linkEthernet, Options{Snaplen: 77}), httpFrame()
+	for n, want := range map[int]uint32{len(frame): 77, len(frame) - 1: 0, 20: 0, 0: 0} {
+		if got := p.Run(frame[:n]); got != want {
+			t.Errorf("%d bytes: %d, want %d", n, got, want)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { p.Run(frame) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestMatchAllocatesNothing(t *testing.T) {
 	p := mustProgram(t, "tcp port 80 and tcp[((tcp[12] & 0xf0) >> 2)] = 0", linkEthernet, Options{})
 	frame := httpFrame()
