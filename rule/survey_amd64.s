@@ -96,6 +96,23 @@ GLOBL nibble<>(SB), RODATA|NOPTR, $32
 	VPADDB Y5, Y5, Y5 \
 	VPMOVMSKB Y5, BX
 
+// RUN leaves in M those bits that are also set N bits above, which makes runs of
+// n+N of what began runs of n; T is spoilt.
+#define RUN(M, N, T) \
+	MOVQ M, T \
+	SHRQ $N, T \
+	ANDQ T, M
+
+// NEAR puts into M what is N bits above, and into L what is N bits below, what is
+// set in them; R14 is spoilt.
+#define NEAR(M, L, N) \
+	MOVQ M, R14 \
+	SHLQ $N, R14 \
+	ORQ R14, M \
+	MOVQ L, R14 \
+	SHRQ $N, R14 \
+	ORQ R14, L
+
 // func lookWide(p *byte, n int, t *sought, v *survey) (left int)
 TEXT ·lookWide(SB), NOSPLIT, $40-40
 	MOVQ p+0(FP), SI
@@ -177,18 +194,10 @@ fourth:
 	// cardSpots
 	ORQ R8, R9
 	MOVQ R9, AX
-	MOVQ AX, BX
-	SHRQ $1, BX
-	ANDQ BX, AX
-	MOVQ AX, BX
-	SHRQ $2, BX
-	ANDQ BX, AX
-	MOVQ AX, BX
-	SHRQ $4, BX
-	ANDQ BX, AX
-	MOVQ AX, BX
-	SHRQ $5, BX
-	ANDQ BX, AX
+	RUN(AX, 1, BX)
+	RUN(AX, 2, BX)
+	RUN(AX, 4, BX)
+	RUN(AX, 5, BX)
 	ANDQ R8, AX
 	SHRQ $12, R8
 	ANDQ R8, AX
@@ -211,18 +220,10 @@ fourth:
 	MOVQ R15, R8
 	NOTQ R8
 	MOVQ R8, R9
-	MOVQ R8, BX
-	SHRQ $1, BX
-	ANDQ BX, R8
-	MOVQ R8, BX
-	SHRQ $2, BX
-	ANDQ BX, R8
-	MOVQ R8, BX
-	SHRQ $4, BX
-	ANDQ BX, R8
-	MOVQ R8, BX
-	SHRQ $8, BX
-	ANDQ BX, R8
+	RUN(R8, 1, BX)
+	RUN(R8, 2, BX)
+	RUN(R8, 4, BX)
+	RUN(R8, 8, BX)
 	ADDQ R9, R9
 	ANDNQ R8, R9, R8
 	MOVQ R11, R9
@@ -255,24 +256,9 @@ found:
 	MOVQ BX, 80(DI)
 	SHLQ $2, BX
 	SHRQ $55, R15
-	MOVQ BX, R14
-	SHLQ $1, R14
-	ORQ R14, BX
-	MOVQ R15, R14
-	SHRQ $1, R14
-	ORQ R14, R15
-	MOVQ BX, R14
-	SHLQ $2, R14
-	ORQ R14, BX
-	MOVQ R15, R14
-	SHRQ $2, R14
-	ORQ R14, R15
-	MOVQ BX, R14
-	SHLQ $4, R14
-	ORQ R14, BX
-	MOVQ R15, R14
-	SHRQ $4, R14
-	ORQ R14, R15
+	NEAR(BX, R15, 1)
+	NEAR(BX, R15, 2)
+	NEAR(BX, R15, 4)
 	ORQ R15, BX
 	ANDQ named-16(SP), BX
 	ORQ blank-24(SP), BX
