@@ -20,7 +20,7 @@ type Message struct {
 	Interim    bool        // an answer before the answer, such as HTTP 100 and 103
 	Marks      Mark        // what is worth saying about it
 	Index      uint32      // number of the message within its side; set by the core
-	Head       uint32      // bytes of the text that Op, Target, Fields and the like are parts of, as sent; 0: each has its own
+	Head       uint32      // bytes of the text that Op, Target, Fields and the like are parts of, as sent, and of what rules put there, see Hold; 0: each has its own
 	Start, End packet.Time // of the packets that brought its first and last byte
 	Begin      uint64      // offset of its first byte in its side
 	Stop       uint64      // offset behind its last byte

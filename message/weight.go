@@ -10,6 +10,14 @@ const (
 	gapBytes     = int(unsafe.Sizeof(Gap{}))
 )
 
+// Hold notes that a text of n bytes is held in place of a part of the head, and
+// does not lie in it: Weight counts it too.
+func (m *Message) Hold(n int) {
+	if m.Head != 0 {
+		m.Head += uint32(n)
+	}
+}
+
 // Weight returns about how many bytes m holds in memory, 0 for nil. Whoever sends
 // a message chooses what it is made of, so that no part may weigh nothing: a
 // thousand fields without a value hold more than a long body, and a short value

@@ -84,7 +84,10 @@ func (k *masks) detectHead(m *message.Message, t *trace) {
 	if all || h.within(target+1, reason) {
 		for _, d := range k.detect {
 			if d.headers && len(m.Reason) >= d.least(cut) {
-				m.Reason = d.text(m.Reason, cut, t, "reason")
+				if v := d.text(m.Reason, cut, t, "reason"); v != m.Reason {
+					m.Reason = v
+					m.Hold(len(v))
+				}
 			}
 		}
 	}
@@ -97,7 +100,7 @@ func (k *masks) detectHead(m *message.Message, t *trace) {
 			at += n + 1
 		}
 		if near {
-			k.detectField(f, cut, odd, t)
+			k.detectField(m, f, cut, odd, t)
 		}
 	}
 }
@@ -115,18 +118,22 @@ func (k *masks) detectTarget(m *message.Message, cut bool, t *trace) {
 	for _, d := range k.detect {
 		switch {
 		case d.target && m.Target != "":
-			m.Target = d.url(m.Target, cut, &seen, t, "target")
+			if v := d.url(m.Target, cut, &seen, t, "target"); v != m.Target {
+				m.Target = v
+				m.Hold(len(v))
+			}
 		case d.query:
 			if q := strings.IndexAny(m.Target, "?#;"); q >= 0 {
 				if v := d.url(m.Target[q:], cut, &seen, t, "target"); v != m.Target[q:] {
 					m.Target = m.Target[:q] + v
+					m.Hold(len(m.Target))
 				}
 			}
 		}
 	}
 }
 
-func (k *masks) detectField(f *message.Field, cut, odd bool, t *trace) {
+func (k *masks) detectField(m *message.Message, f *message.Field, cut, odd bool, t *trace) {
 	var seen survey
 	for _, d := range k.detect {
 		if !d.headers {
@@ -135,10 +142,14 @@ func (k *masks) detectField(f *message.Field, cut, odd bool, t *trace) {
 		if len(f.Value) >= d.least(cut) {
 			if v := d.url(f.Value, cut, &seen, t, t.header(f.Name)); v != f.Value {
 				f.Value, f.Children = v, nil
+				m.Hold(len(v))
 			}
 		}
 		if odd {
-			f.Name = d.text(f.Name, cut, t, "headers")
+			if v := d.text(f.Name, cut, t, "headers"); v != f.Name {
+				f.Name = v
+				m.Hold(len(v))
+			}
 		}
 	}
 }

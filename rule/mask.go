@@ -78,6 +78,7 @@ func (k *masks) half(m *message.Message, t *trace) {
 		t.at(part + ".target")
 		if q := k.inValues(m.Target[i:], t); q != m.Target[i:] {
 			m.Target = m.Target[:i] + q
+			m.Hold(len(m.Target))
 		}
 		t.at(part)
 	}
@@ -110,10 +111,10 @@ func (k *masks) fields(m *message.Message, fields []message.Field, t *trace) {
 		f := &fields[i]
 		w := k.headers.find(f.Name)
 		if w == nil && m.Marks&message.BadHeader != 0 {
-			w = k.headers.odd(f, nil, t)
+			w = k.headers.odd(m, f, nil, t)
 		}
 		if w != nil {
-			w.field(f, t)
+			w.field(m, f, t)
 		} else if len(f.Children) > 0 {
 			children := append([]message.Field(nil), f.Children...)
 			k.fields(m, children, t)

@@ -186,6 +186,7 @@ func (n *names) urls(m *message.Message, t *trace) {
 		path = n.pairs(path, '&', t, "target.")
 		if masked := n.pairs(query, '&', t, "target."); masked != query || len(path) != was || path != m.Target[:was] {
 			m.Target = path + masked
+			m.Hold(len(m.Target))
 		}
 	}
 	for i := range m.Fields {
@@ -195,7 +196,10 @@ func (n *names) urls(m *message.Message, t *trace) {
 			if t != nil {
 				under = t.header(f.Name) + "."
 			}
-			f.Value = n.pairs(f.Value, '>', t, under)
+			if v := n.pairs(f.Value, '>', t, under); v != f.Value {
+				f.Value = v
+				m.Hold(len(v))
+			}
 		}
 	}
 }
@@ -226,10 +230,17 @@ func (n *names) cookies(m *message.Message, t *trace) {
 		f := &m.Fields[i]
 		switch {
 		case message.EqualFold(f.Name, "Cookie"), message.EqualFold(f.Name, "Cookie2"):
-			f.Value = n.cookie(f.Value, false, t)
+			n.cookieField(m, f, false, t)
 		case message.EqualFold(f.Name, "Set-Cookie"), message.EqualFold(f.Name, "Set-Cookie2"), message.EqualFold(f.Name, "Set_Cookie"):
-			f.Value = n.cookie(f.Value, true, t)
+			n.cookieField(m, f, true, t)
 		}
+	}
+}
+
+func (n *names) cookieField(m *message.Message, f *message.Field, answer bool, t *trace) {
+	if v := n.cookie(f.Value, answer, t); v != f.Value {
+		f.Value = v
+		m.Hold(len(v))
 	}
 }
 

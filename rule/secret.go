@@ -95,6 +95,7 @@ func (s *Secrets) Mask(m *message.Message) { s.mask(m, nil) }
 func (s *Secrets) mask(m *message.Message, t *trace) {
 	if v := m.Target; v != "" && (v[0] != '/' || strings.Contains(v, "://")) {
 		if m.Target = target(m.Op, v); m.Target != v {
+			m.Hold(len(m.Target))
 			s.urls.note(t, "target", Redacted)
 		}
 	}
@@ -105,25 +106,29 @@ func (s *Secrets) mask(m *message.Message, t *trace) {
 			if m.Marks&message.BadHeader == 0 {
 				continue
 			}
-			if w = s.fields.odd(f, s.urls, t); w == nil {
+			if w = s.fields.odd(m, f, s.urls, t); w == nil {
 				continue
 			}
 		}
 		if w == s.urls {
 			if v := urls(f.Value); v != f.Value {
 				f.Value = v
+				m.Hold(len(v))
 				w.note(t, t.header(f.Name), Redacted)
 			}
 		} else {
-			w.field(f, t)
+			w.field(m, f, t)
 		}
 	}
 }
 
-// field masks the value of f.
-func (w *with) field(f *message.Field, t *trace) {
+// field masks the value of f, which is one of m's.
+func (w *with) field(m *message.Message, f *message.Field, t *trace) {
 	if f.Value != "" && !w.done(f.Value) {
 		f.Value, f.Children = w.hit(t, t.header(f.Name), kindString, f.Value), nil
+		if w.style != fixed { // all share that text
+			m.Hold(len(f.Value))
+		}
 	}
 }
 
@@ -131,7 +136,7 @@ func (w *with) field(f *message.Field, t *trace) {
 // client writes them: bytes in the name that do not belong there, or a name and
 // its value without a colon between them, which then are all name, and are
 // masked at once unless what is found is except.
-func (n *names) odd(f *message.Field, except *with, t *trace) *with {
+func (n *names) odd(m *message.Message, f *message.Field, except *with, t *trace) *with {
 	plain := strings.Map(func(r rune) rune {
 		if token(r) {
 			return r
@@ -154,6 +159,7 @@ func (n *names) odd(f *message.Field, except *with, t *trace) *with {
 		value := f.Name[start+end+1:] + f.Value
 		f.Name = f.Name[start : start+end]
 		f.Value, f.Children = w.hit(t, t.header(f.Name), kindString, value), nil
+		m.Hold(len(f.Value))
 	}
 	return w
 }

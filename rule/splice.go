@@ -46,7 +46,11 @@ func (p *splice) end(s string) string {
 		return s
 	}
 	p.b.WriteString(s[p.last:])
-	return p.b.String()
+	now := p.b.String()
+	if p.b.Cap() > len(now)+len(now)/4+128 { // what was masked is not held for what is left
+		now = strings.Clone(now)
+	}
+	return now
 }
 
 // view is b as a string without a copy. Nothing ever writes into the bytes of a
