@@ -16,7 +16,7 @@ func newInterfaces(p *process) *cobra.Command {
 	return &cobra.Command{
 		Use:               "interfaces",
 		Short:             "List the interfaces that can be captured on",
-		Args:              cobra.NoArgs,
+		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(*cobra.Command, []string) error { return listInterfaces(p.stdout) },
 	}

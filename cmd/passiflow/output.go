@@ -91,15 +91,19 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 			return err
 		}
 		f := builtin.Packets(int(c.Capture.Snaplen))
+		q := q
+		if c.Output.PacketBuffered {
+			q.Linger = 0
+		}
 		to := sink.NewFrames(sink.NewFrameStream(w, f.Head, w.Close), q)
 		o.all = append(o.all, &output{name: "packets to the file", label: "packet file", queue: to, essential: true})
-		e.Frames = framers(f, to)
+		e.Frames = framers(f, to, c.Output.PacketBuffered)
 	}
 	if name != config.None {
 		f := builtin.Formats()[name](lines)
 		to := stdout.DefaultConfig()
 		to.Writer = p.stdout
-		if err := o.records(e, &output{name: "records", label: "standard output", essential: true}, c.Output.Unit, stdout.New(to, f), wide(q, live)); err != nil {
+		if err := o.records(e, &output{name: "records", label: "standard output", essential: true}, c.Output.Unit, stdout.New(to, f), pipe(q, c, live)); err != nil {
 			return err
 		}
 	}
@@ -120,7 +124,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		}
 		q := q
 		if s.Kind == "stdout" {
-			q = wide(q, live)
+			q = pipe(q, c, live)
 		}
 		q = s.Queue.Over(q)
 		q.Retry.Closing = max(c.Run.ShutdownGrace, time.Millisecond)
@@ -133,7 +137,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		case to.Frames != nil:
 			f := sink.NewFrames(to.Frames, q)
 			o.all = append(o.all, &output{name: "packets to " + s.Name, label: s.Name, queue: f})
-			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f)})
+			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f, false)})
 		case to.Chunks != nil:
 			c := sink.NewChunks(to.Chunks, q)
 			o.all = append(o.all, &output{name: "pieces to " + s.Name, label: s.Name, queue: c})
@@ -153,10 +157,13 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 	return o.openMetrics(c, e, q)
 }
 
-// wide lets a queue before a pipe collect more when nobody waits for the single
-// record: whoever reads it is woken less often, and so are we.
-func wide(q sink.QueueConfig, live bool) sink.QueueConfig {
-	if live {
+// pipe lets a queue before standard output collect more when nobody waits for
+// the single record: whoever reads it is woken less often, and so are we.
+func pipe(q sink.QueueConfig, c *config.Config, live bool) sink.QueueConfig {
+	switch {
+	case c.Output.LineBuffered || c.Output.PacketBuffered:
+		q.Linger = 0
+	case live:
 		q.Batch, q.Linger = 1<<20, 10*time.Millisecond
 	}
 	return q
@@ -353,9 +360,12 @@ func (s summaries) Push(ctx context.Context, batch []*flow.Summary) {
 	s.to.Push(ctx, all)
 }
 
-// framers makes what writes the packets of each worker.
-func framers(f format.Frames, to *sink.Frames) func(source.Source) passiflow.Frames {
-	return func(s source.Source) passiflow.Frames { return &framer{format: f, to: to.Framer(), source: s} }
+// framers makes what writes the packets of each worker, with atOnce each by
+// itself.
+func framers(f format.Frames, to *sink.Frames, atOnce bool) func(source.Source) passiflow.Frames {
+	return func(s source.Source) passiflow.Frames {
+		return &framer{format: f, to: to.Framer(), source: s, atOnce: atOnce}
+	}
 }
 
 // framer writes the packets of one worker.
@@ -364,6 +374,7 @@ type framer struct {
 	to     *sink.Framer
 	source source.Source
 	known  []source.Interface
+	atOnce bool
 }
 
 // Packet implements passiflow.Frames.
@@ -376,6 +387,9 @@ func (f *framer) Packet(ctx context.Context, p *packet.Packet) {
 		at = &f.known[p.Interface]
 	}
 	f.to.Commit(ctx, f.format.Append(f.to.Buffer(), p, at))
+	if f.atOnce {
+		f.to.Flush(ctx)
+	}
 }
 
 // Flush implements passiflow.Frames.

@@ -48,7 +48,17 @@ func newReplay(p *process) *cobra.Command {
 		Example: "  passiflow replay capture.pcap --to 127.0.0.1:8080\n" +
 			"  passiflow replay exchanges.ndjson --to http://staging.example --yes --speed 10 --report diff.html\n" +
 			"  passiflow replay capture.pcap --to :8080 --speed max --ignore-json '$..updated_at' --rewrite-url '^/v1/ => /v2/'",
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return errors.New("no recording: name a FILE, or - for standard input\nSee passiflow replay --help")
+			case len(args) > 1:
+				return fmt.Errorf("one recording at a time: %q is one too many\nSee passiflow replay --help", args[1])
+			case f.to == "":
+				return errors.New("no target: say with --to where the requests are sent to\nSee passiflow replay --help")
+			}
+			return nil
+		},
 	}
 	o, s := &f.options, c.Flags()
 	s.StringVar(&f.to, "to", "", "where requests are sent to: HOST:PORT, http://HOST or https://HOST")
@@ -91,7 +101,6 @@ func newReplay(p *process) *cobra.Command {
 			complete(c, k)
 		}
 	}
-	_ = c.MarkFlagRequired("to")
 	_ = c.RegisterFlagCompletionFunc("to", cobra.NoFileCompletions)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		f.options.File = args[0]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,14 +32,8 @@ func newRoot(p *process) *cobra.Command {
 				return listInterfaces(p.stdout)
 			case about:
 				return tellVersion(p.stdout)
-			case len(args) > 0:
-				var names []string
-				for _, sub := range c.Commands() {
-					names = append(names, sub.Name())
-				}
-				return fmt.Errorf("unknown command %q%s\nSee passiflow --help", args[0], config.DidYouMean(args[0], names))
 			}
-			return c.Help()
+			return group(c, args)
 		},
 	}
 	root.SetOut(p.stdout)
@@ -51,7 +46,56 @@ func newRoot(p *process) *cobra.Command {
 	root.AddCommand(newCapture(p), newDeliver(p), newInterfaces(p), newCheck(p), newRules(p), newSinks(p), newReplay(p), newVersion(p))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	for _, sub := range root.Commands() {
+		switch sub.Name() {
+		case "help":
+			sub.Run, sub.RunE = nil, func(c *cobra.Command, args []string) error { return helpOn(c.Root(), args) }
+		case "completion":
+			sub.Args, sub.RunE = cobra.ArbitraryArgs, group
+			for _, shell := range sub.Commands() {
+				shell.Args = noArguments
+			}
+		}
+	}
 	return root
+}
+
+// group is what a command does that only holds others: show them, or say that
+// it has none of the name given.
+func group(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if len(names) == 0 {
+		return noArguments(c, args)
+	}
+	return fmt.Errorf("unknown command %q%s\n%s has: %s\nSee %s --help", args[0], config.DidYouMean(args[0], names), c.CommandPath(), strings.Join(names, ", "), c.CommandPath())
+}
+
+// noArguments refuses arguments.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unexpected argument %q\nSee %s --help", args[0], c.CommandPath())
+}
+
+// helpOn shows the help of the command that path names.
+func helpOn(c *cobra.Command, path []string) error {
+	for i, name := range path {
+		k := slices.IndexFunc(c.Commands(), func(sub *cobra.Command) bool { return sub.Name() == name })
+		if k < 0 {
+			return group(c, path[i:])
+		}
+		c = c.Commands()[k]
+	}
+	return c.Help()
 }
 
 func suggestFlag(flags *pflag.FlagSet, err error) string {

@@ -24,8 +24,8 @@ func newRules(p *process) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rules",
 		Short: "Try out rules that drop and mask",
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:  cobra.ArbitraryArgs,
+		RunE:  group,
 	}
 	var file string
 	var with []string
@@ -38,7 +38,7 @@ func newRules(p *process) *cobra.Command {
 			"masked: records are shown as all masks together leave them, whether a condition\n" +
 			"holds or not. Without --rules it shows what is masked by default.",
 		Example: "  passiflow rules test --rules rules.yaml --with capture.pcap",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(with) == 0 {
 				return fmt.Errorf("no capture: give one with --with FILE")

@@ -17,7 +17,9 @@ func newSinks(p *process) *cobra.Command {
 		Long: "Sinks lists where records can go. With a kind it prints an entry for the list\n" +
 			"sinks of the configuration file that holds every setting with its default.",
 		Example: "  passiflow sinks\n  passiflow sinks file",
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(c *cobra.Command, args []string) error {
+			return noArguments(c, args[min(1, len(args)):])
+		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var names []string
 			for _, k := range builtin.Sinks() {

@@ -18,7 +18,7 @@ func newVersion(p *process) *cobra.Command {
 	return &cobra.Command{
 		Use:               "version",
 		Short:             "Print version, commit and platform",
-		Args:              cobra.NoArgs,
+		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(*cobra.Command, []string) error { return tellVersion(p.stdout) },
 	}

@@ -74,6 +74,9 @@ type Output struct {
 	Verbose bool
 	Digest  bool
 	Write   string
+
+	LineBuffered   bool
+	PacketBuffered bool
 }
 
 // Run says how the program behaves.

@@ -109,6 +109,10 @@ func (c *Config) Settings() []Setting {
 			yes{p: &ou.Digest}},
 		{"output.write", "write", "w", "file to write the packets that passed the filter to, as pcapng; - is standard output",
 			text{p: &ou.Write, kind: "FILE"}},
+		{"output.line_buffered", "line-buffered", "l", "write each record to standard output as soon as it is complete, and do not collect those of some milliseconds",
+			yes{p: &ou.LineBuffered}},
+		{"output.packet_buffered", "packet-buffered", "U", "with write: write each packet as soon as it comes, and do not collect them while there are more; records as with line-buffered",
+			yes{p: &ou.PacketBuffered}},
 
 		{sinksPath, "sink", "", "place that records go to, as KIND=ADDRESS, such as file=records.ndjson (passiflow sinks lists the kinds); may be repeated. In the file: a list of sinks with all their settings. Where there is one, nothing goes to standard output unless it is asked for",
 			sinks{p: &c.Sinks}},
