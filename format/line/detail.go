@@ -132,15 +132,17 @@ func text(b []byte) bool {
 
 // appendFlow appends the line of a conversation at its end.
 func (p *printer) appendFlow(dst []byte, s *flow.Summary) []byte {
-	l := p.begin(dst, s.Flow.Start.Time(), s.Flow)
+	l := p.begin(dst, s.Flow.Start.Time(), s.Flow, flow.Client)
 	l.color(bold)
 	l.cell(append(p.take(), s.Flow.Transport.String()...), p.method, left)
 	l.color(plain)
 	l.space(1)
 	l.cell(append(p.take(), s.Reason.String()...), 8, left)
 	for side, arrow := range [...]string{"→", "←"} {
-		l.space(2)
-		l.cell(append(appendInt(p.take(), int64(s.Packets[side])), " packets"...), 15, right)
+		if p.method == wideMethod {
+			l.space(2)
+			l.cell(append(appendInt(p.take(), int64(s.Packets[side])), " packets"...), 15, right)
+		}
 		l.space(1)
 		l.cell(append(append(appendSize(p.take(), int64(s.Bytes[side])), ' '), arrow...), 11, right)
 	}

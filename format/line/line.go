@@ -33,7 +33,7 @@ func New(c Config) format.Format {
 	if c.Location == nil {
 		c.Location = time.UTC
 	}
-	p := &printer{config: c, ends: 31, target: 24, method: 7, clock: "15:04:05.000"}
+	p := &printer{config: c, ends: 31, target: 24, method: wideMethod, clock: "15:04:05.000"}
 	if c.Width > 0 && c.Width < narrow {
 		p.ends, p.method, p.clock = 24, 4, "15:04:05"
 	}
@@ -56,7 +56,9 @@ const (
 	maxEnds   = 45
 	maxTarget = 60
 	minTarget = 12
-	narrow    = 110 // below it, times have no fraction and clients no port
+	narrow    = 110 // below it, times have no fraction, clients no port and conversations no count of packets
+
+	wideMethod = 7
 )
 
 func (p *printer) ContentType() string { return "text/plain; charset=utf-8" }
@@ -72,11 +74,19 @@ func (p *printer) Append(dst []byte, x *message.Exchange) []byte {
 			return dst
 		}
 	}
-	l := p.begin(dst, first.Start.Time(), x.Flow)
-	if m := x.Request; m != nil {
+	alone := x.Half == message.Unit || x.Half == message.LoneMessage // nothing else is expected beside it
+	from := flow.Client
+	if alone && x.Request == nil {
+		from = flow.Server
+	}
+	l := p.begin(dst, first.Start.Time(), x.Flow, from)
+	switch m := x.Request; {
+	case m != nil:
 		l.color(bold)
 		l.cell(clean(p.take(), m.Op), p.method, left)
-	} else {
+	case alone:
+		l.cell(nil, p.method, left)
+	default:
 		l.color(dim)
 		l.cell(append(p.take(), '?'), p.method, left)
 	}
@@ -94,7 +104,12 @@ func (p *printer) Append(dst []byte, x *message.Exchange) []byte {
 		}
 		room = max(room, minTarget)
 	}
-	target := where(p.take(), x.Request)
+	var target []byte
+	if x.Request == nil && alone {
+		target = what(p.take(), x.Response)
+	} else {
+		target = where(p.take(), x.Request)
+	}
 	if p.config.Width > 0 {
 		target = cut(target, room)
 	} else {
@@ -105,16 +120,16 @@ func (p *printer) Append(dst []byte, x *message.Exchange) []byte {
 
 	l.space(1)
 	status, size := p.take(), int64(-1)
-	if m := x.Response; m != nil {
+	switch m := x.Response; {
+	case m != nil:
 		status = clean(status, m.Status)
 		l.color(statusColor(m.Status))
 		size = m.Size
-	} else {
+	case alone:
+		size = x.Request.Size
+	default:
 		status = append(status, '-')
 		l.color(dim)
-		if x.Half == message.Unit || x.Half == message.LoneMessage {
-			size = x.Request.Size
-		}
 	}
 	l.cell(status, 3, left)
 	l.color(plain)
@@ -139,20 +154,25 @@ func (p *printer) Append(dst []byte, x *message.Exchange) []byte {
 	return dst
 }
 
-// begin appends the columns that all lines share: when, and who with whom.
-func (p *printer) begin(dst []byte, at time.Time, f *flow.Flow) *row {
+// begin appends the columns that all lines share: when, and who with whom. What
+// stands alone from the server has the arrow turned round.
+func (p *printer) begin(dst []byte, at time.Time, f *flow.Flow, from flow.Side) *row {
 	l := &row{dst: dst, colors: p.config.Color}
 	l.color(dim)
 	l.text(at.In(p.config.Location).AppendFormat(p.take(), p.clock))
 	l.color(plain)
 	l.space(1)
 	ends := p.take()
-	if p.method < 7 {
+	if p.method < wideMethod {
 		ends = f.Client.Addr().AppendTo(ends)
 	} else {
 		ends = f.Client.AppendTo(ends)
 	}
-	ends = append(ends, " → "...)
+	if from == flow.Client {
+		ends = append(ends, " → "...)
+	} else {
+		ends = append(ends, " ← "...)
+	}
 	ends = f.Server.AppendTo(ends)
 	p.ends = min(max(p.ends, columns(ends)), maxEnds)
 	l.color(cyan)
@@ -178,6 +198,18 @@ func where(dst []byte, m *message.Message) []byte {
 		}
 	}
 	return clean(dst, m.Target)
+}
+
+// what appends what an answer without its request is: its reason and its kind.
+func what(dst []byte, m *message.Message) []byte {
+	dst = clean(dst, m.Reason)
+	if kind, ok := m.Get("content-type"); ok {
+		if len(dst) > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = clean(dst, kind)
+	}
+	return dst
 }
 
 func appendFlags(dst []byte, x *message.Exchange) []byte {

@@ -69,6 +69,10 @@ func samples() []*message.Exchange {
 		{Flow: tunnelled, Protocol: "http", Request: request("CONNECT", "db.example:5432"), Response: response(3*time.Millisecond, "200", "", 0)},
 		{Flow: f4, Protocol: "http", Request: hostile, Response: response(time.Millisecond, "2\x1bc", "\x1b[5m", 1)},
 		{Flow: f4, Protocol: "http", Request: request("GET", "/日本語/これは長いパスです/もっと長く/そして終わり", host), Response: response(9*time.Millisecond, "200", "OK", 10)},
+		{Flow: f4, Protocol: "http", Request: post, Half: message.Unit},
+		{Flow: f4, Protocol: "http", Response: response(0, "404", "Not Found", 10, message.Field{Name: "Content-Type", Value: "text/plain"}), Half: message.Unit},
+		{Flow: f4, Protocol: "http", Response: response(0, "200", "", 0), Half: message.Unit},
+		{Flow: f4, Protocol: "http", Response: response(0, "\x1b", "\x1b[2J", 1, message.Field{Name: "Content-Type", Value: "a\rb"}), Half: message.Unit},
 		{Flow: f4, Summary: &flow.Summary{Flow: f4, End: start.Add(5 * time.Second), Packets: [2]uint64{12, 34}, Bytes: [2]uint64{1234, 567890}, Lost: [2]uint64{0, 1460}}},
 	}
 }
@@ -141,6 +145,8 @@ func FuzzSafe(f *testing.F) {
 		x := &message.Exchange{Flow: conversation("10.0.0.1:1", "10.0.0.2:2"), Protocol: name, Request: q, Response: a, Interim: []*message.Message{a}}
 		got := line.New(line.Config{Verbose: 2, Width: width}).Append(nil, x)
 		safe(t, got)
+		alone := line.New(line.Config{Width: width}).Append(nil, &message.Exchange{Flow: x.Flow, Protocol: name, Response: a, Half: message.Unit})
+		safe(t, alone)
 		one := line.New(line.Config{Width: width}).Append(nil, x)
 		if bytes.Count(one, []byte("\n")) != 1 {
 			t.Fatalf("not one line: %q", one)
