@@ -28,7 +28,8 @@ setup: ## what the tests use, through apt-get where we are root
 	@bash scripts/setup
 
 test: setup ## all tests; what could not run is listed with its reason
-	{ $(GO) test -json -count=1 -timeout 15m ./... && $(GO) -C test/oracle test -json -count=1 ./...; } | $(GO) run ./test/verdict $(STRICT)
+	{ failed=0; $(GO) test -json -count=1 -timeout 15m ./... || failed=1; $(GO) -C test/oracle test -json -count=1 ./... || failed=1; exit $$failed; } | \
+		$(GO) run ./test/verdict $(STRICT)
 
 race: ## the tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
