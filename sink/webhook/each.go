@@ -16,15 +16,24 @@ type record struct {
 	index uint32
 }
 
-func name(x *message.Exchange) (r record) {
+// whole is the side of a record that is about a conversation as a whole.
+const whole = 0xff
+
+// name returns the name of x; the zero record stands for none, as two without a
+// name must not be taken for one.
+func name(x *message.Exchange) record {
 	m := x.Request
 	if m == nil {
 		m = x.Response
 	}
-	if x.Flow != nil && m != nil {
-		r = record{x.Flow.ID, uint8(m.From), m.Index}
+	switch {
+	case x.Flow == nil:
+	case m != nil:
+		return record{x.Flow.ID, uint8(m.From), m.Index}
+	case x.Summary != nil:
+		return record{flow: x.Flow.ID, side: whole}
 	}
-	return r
+	return record{}
 }
 
 // maxAhead bounds how many records are remembered as delivered ahead of one
@@ -84,7 +93,9 @@ func (w *webhook) remember(some []*message.Exchange, lanes []lane) {
 		if len(w.ahead) >= maxAhead { // of batches that the queue has dropped
 			clear(w.ahead)
 		}
-		w.ahead[name(x)] = true
+		if n := name(x); n != (record{}) {
+			w.ahead[n] = true
+		}
 	}
 }
 

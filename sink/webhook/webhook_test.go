@@ -271,6 +271,64 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
+// Records of conversations have no half that names them, and some have not even a
+// conversation: none of them is taken for another one that was delivered ahead.
+func TestConcurrencyOfConversations(t *testing.T) {
+	for name, of := range map[string]func(i int) *message.Exchange{
+		"conversations": func(i int) *message.Exchange {
+			f := &flow.Flow{ID: uint64(i + 1)}
+			return &message.Exchange{Flow: f, Summary: &flow.Summary{Flow: f}}
+		},
+		"nameless": func(int) *message.Exchange { return &message.Exchange{Request: &message.Message{}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			const n = 40
+			var mu sync.Mutex
+			tries, got := map[string]int{}, map[string]int{}
+			r := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				b, _ := io.ReadAll(q.Body)
+				mu.Lock()
+				defer mu.Unlock()
+				if tries[string(b)]++; strings.HasSuffix(string(b), "0") && tries[string(b)] < 3 {
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return
+				}
+				got[string(b)]++
+			}))
+			defer r.Close()
+			var all []*message.Exchange
+			f := numbers{}
+			for i := range n {
+				x := of(i)
+				f[x] = i
+				all = append(all, x)
+			}
+			c := webhook.DefaultConfig()
+			c.Post.URL, c.Batch, c.Concurrency = r.URL, webhook.Each, 8
+			s, err := webhook.New(c, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if dropped := queue(t, s, all); len(dropped) > 0 {
+				t.Errorf("dropped %v", dropped)
+			}
+			for i := range n {
+				if k := got[fmt.Sprint(i)]; k == 0 || name == "conversations" && k > 1 {
+					t.Errorf("record %d came %d times", i, k)
+				}
+			}
+		})
+	}
+}
+
+// numbers is a format that writes a record's number.
+type numbers map[*message.Exchange]int
+
+func (numbers) ContentType() string { return "text/plain" }
+func (f numbers) Append(dst []byte, x *message.Exchange) []byte {
+	return fmt.Append(dst, f[x])
+}
+
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		change func(*webhook.Config)
