@@ -69,8 +69,8 @@ func (q *Queue[T]) fetch(ctx context.Context) bool {
 		k := q.keeper
 		switch {
 		case k != nil && k.unread > 0:
-			if q.fetchSpooled() {
-				return true
+			if n := q.fetchSpooled(); n != nothing {
+				return n == loaded
 			}
 		case k != nil && k.busy:
 			k.moved.Wait()

@@ -1,18 +1,28 @@
 package sink
 
 import (
+	"errors"
 	"slices"
+	"time"
 )
 
-// fetchSpooled reads a batch from the spool and makes it the load. It reports
-// false when that was nothing and fetch has to look again. The lock is held, and
-// given up meanwhile.
-func (q *Queue[T]) fetchSpooled() bool {
+// fetched is what came of reading from the spool.
+type fetched uint8
+
+const (
+	nothing fetched = iota // look again
+	loaded                 // there is a load
+	later                  // what is there is for the next run
+)
+
+// fetchSpooled reads a batch from the spool and makes it the load. The lock is
+// held, and given up meanwhile.
+func (q *Queue[T]) fetchSpooled() fetched {
 	k, l := q.keeper, &q.load
 	g := k.toRead()
 	if g == nil {
 		k.unread = 0 // never: it counts what is in the segments
-		return false
+		return nothing
 	}
 	at, size := k.cursor.begin, g.size
 	l.values, l.entries, l.spots, l.next, l.limit = l.values[:0], l.entries[:0], l.spots[:0], 0, 0
@@ -20,15 +30,18 @@ func (q *Queue[T]) fetchSpooled() bool {
 	values, entries, spots, end, err := q.readSpooled(g, at, size)
 	q.mu.Lock()
 	if k.find(g.id) == nil {
-		return false // dropped meanwhile, with what was read
+		return nothing // dropped meanwhile, with what was read
 	}
-	k.cursor.begin = end
+	if errors.Is(err, errShut) {
+		return q.shut(err)
+	}
+	k.shut, k.cursor.begin = false, end
 	if err != nil {
 		q.config.Log.Error("records of the spool are lost", "records", g.left.Records, "error", err)
 		q.lose(g, SpoolLost)
 		k.cursor.begin = g.size
 		k.wake()
-		return false
+		return nothing
 	}
 	// What cannot be decoded, although it is what was written, is of another
 	// version of the program.
@@ -46,7 +59,35 @@ func (q *Queue[T]) fetchSpooled() bool {
 		kept++
 	}
 	l.values, l.entries, l.spots = values[:kept], entries[:kept], spots[:kept]
-	return kept > 0
+	if kept == 0 {
+		k.wake() // the segment may be of no use any more
+		return nothing
+	}
+	return loaded
+}
+
+// shutPause is how long a file of the spool that cannot be opened is left alone.
+const shutPause = time.Second
+
+// shut waits before the spool is read again, until the queue is closing. The
+// lock is held, and given up meanwhile.
+func (q *Queue[T]) shut(err error) fetched {
+	k := q.keeper
+	k.stats.Errors++
+	if !k.shut {
+		k.shut = true
+		q.config.Log.Warn("the spool cannot be read: what is in it waits", "error", err)
+	}
+	q.mu.Unlock()
+	defer q.mu.Lock()
+	timer := time.NewTimer(shutPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nothing
+	case <-q.ending:
+		return later
+	}
 }
 
 // toRead returns the segment to read on in, nil for none, and moves the cursor

@@ -73,6 +73,8 @@ type spool struct {
 	write   func(f *os.File, b []byte, at int64) (int, error)
 
 	// These are the delivering goroutine's.
+	open     func(name string) (*os.File, error)
+	shut     bool // a file could not be opened when it was last tried
 	reader   *os.File
 	reading  uint64 // the segment of reader
 	buffer   []byte

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -212,6 +213,48 @@ func TestSpoolLost(t *testing.T) {
 		st := q.Stats()
 		if n := st.Dropped[SpoolLost].Records; n < 40 || n > 60 || st.Written.Records != 101-n || st.Spooled.Records != 0 || to.got[len(to.got)-1] != "later" {
 			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// A segment that cannot be opened, as where there are too many open files, is
+// not lost for that: it is read when it can be, or by the next run.
+func TestSpoolShut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		spoolTexts(t, dir, words...)
+		var log strings.Builder
+		c := textConfig(dir).filled()
+		c.Log = textLog(&log)
+		for _, opens := range []bool{false, true} {
+			s, err := openSpool(c.Spool, c.Log, func([]byte) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			s.open = func(name string) (*os.File, error) {
+				if !opens || time.Since(began) < 5*time.Second {
+					return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EMFILE}
+				}
+				return os.Open(name)
+			}
+			to := &texts{}
+			q := newQueue[string](to, c, weighText, nil, s, textCodec{})
+			q.Push(t.Context(), []string{"new"})
+			time.Sleep(10 * time.Second)
+			if err := q.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			want := append(slices.Clone(words), "new", "new")
+			if !opens {
+				want = nil
+			}
+			if st := q.Stats(); !slices.Equal(to.got, want) || st.Lost() != (Count{}) || st.Spool.Errors < 4 || st.Pushed.Records+st.Recovered.Records != st.Written.Records+st.Spooled.Records {
+				t.Errorf("opens %v: got %q, %+v", opens, to.got, st)
+			}
+		}
+		if n := strings.Count(log.String(), "cannot be read"); n != 2 {
+			t.Errorf("told %d times: %s", n, log.String())
 		}
 	})
 }

@@ -15,15 +15,15 @@ import (
 // an earlier run has left there. Known tells whether a value is one the queue
 // can read.
 func openSpool(c SpoolConfig, log *slog.Logger, known func(value []byte) error) (*spool, error) {
-	s := &spool{config: c, write: (*os.File).WriteAt}
-	if err := s.open(log, known); err != nil {
+	s := &spool{config: c, write: (*os.File).WriteAt, open: os.Open}
+	if err := s.begin(log, known); err != nil {
 		_ = s.close()
 		return nil, fmt.Errorf("open spool %s: %w", c.Directory, err)
 	}
 	return s, nil
 }
 
-func (s *spool) open(log *slog.Logger, known func([]byte) error) error {
+func (s *spool) begin(log *slog.Logger, known func([]byte) error) error {
 	if err := os.MkdirAll(s.config.Directory, 0o700); err != nil {
 		return err
 	}
@@ -136,6 +136,8 @@ func scan(f io.ReaderAt, size int64, id uint64, from int64, known func([]byte) e
 			}
 		}
 		if errors.Is(err, errTorn) {
+			// Nobody looks for a record behind it: in what was torn stands what
+			// somebody said, who may have said bytes that read like a record.
 			return g, begin, nil
 		}
 		if err != nil {

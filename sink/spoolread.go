@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -13,12 +14,19 @@ import (
 // readBytes is how much of a spool is read at a time.
 const readBytes = 256 << 10
 
+// errShut says that a file is there and could not be opened: nothing is lost by
+// that, as where the system has no room for one more open file.
+var errShut = errors.New("it is tried again")
+
 // read returns bytes of a segment from at on, up to size: at least one whole
 // record. They are valid until the next call.
 func (s *spool) read(id uint64, at, size int64) ([]byte, error) {
 	if s.reading != id {
 		s.stopReading()
-		f, err := os.Open(s.path(id))
+		f, err := s.open(s.path(id))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read the spool: %w: %w", errShut, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the spool: %w", err)
 		}

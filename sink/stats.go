@@ -23,7 +23,7 @@ type Stats struct {
 type SpoolStats struct {
 	Bytes    int64 // on the disk now
 	Segments int64 // files now
-	Errors   int64 // writes and syncs that failed; what they were about stays in memory and is tried again
+	Errors   int64 // writes, syncs and attempts to read that failed; what they were about stays where it is and is tried again
 	Torn     int64 // bytes cut off at opening: what was being written when an earlier run was killed
 	Decayed  int64 // records skipped at opening: their checksum is wrong
 }

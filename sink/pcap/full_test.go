@@ -86,3 +86,40 @@ func TestFullDisk(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A file that cannot be begun, as on a full disk, is begun later; until then
+// nothing is lost.
+func TestRotateOnFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	c := DefaultConfig()
+	c.Path, c.RotateBytes = filepath.Join(dir, "x"), 5
+	s, err := Open(c, &headed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := []*sink.Block{{Data: []byte("one\n")}, {Data: []byte("two\n")}}
+	if err := os.Mkdir(c.Path+"-2", 0o700); err != nil { // what cannot be opened
+		t.Fatal(err)
+	}
+	for range 3 {
+		err := s.Write(context.Background(), batch)
+		if err == nil || sink.IsBroken(err) || sink.IsPermanent(err) {
+			t.Fatal(err)
+		}
+		batch = batch[sink.Delivered(err):]
+	}
+	if err := os.Remove(c.Path + "-2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(context.Background(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"x": "head\none\n", "x-2": "head\ntwo\n"} {
+		if b, _ := os.ReadFile(filepath.Join(dir, name)); string(b) != want {
+			t.Errorf("%s: %q, want %q", name, b, want)
+		}
+	}
+}

@@ -100,7 +100,7 @@ func (w *writer) open() error {
 		return fmt.Errorf("open packet file: %w", err)
 	}
 	w.number++
-	w.file, w.size = f, 0
+	w.file, w.size, w.head = f, 0, w.head[:0]
 	w.format.Restart()
 	return nil
 }
@@ -127,11 +127,12 @@ func (w *writer) Write(ctx context.Context, batch []*sink.Block) error {
 			return sink.Broken(errors.New("write packets: the sink is closed"))
 		}
 		if w.config.RotateBytes > 0 && w.size >= w.config.RotateBytes {
-			if err := w.file.Close(); err != nil {
-				return sink.Broken(fmt.Errorf("close packet file: %w", err))
-			}
+			full := w.file
 			if err := w.open(); err != nil {
-				return sink.Broken(err)
+				return sink.Partial(i, err) // there may be room later
+			}
+			if err := full.Close(); err != nil {
+				w.config.Log.Warn("a packet file was closed, and its end may not be on the disk", "file", w.name(w.number-1), "error", err)
 			}
 		}
 		if err := w.write(b.Data); err != nil {
