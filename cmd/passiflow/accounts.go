@@ -11,6 +11,9 @@ import (
 
 const oneSided = message.OneSided
 
+// elsewhere names packets that another worker has not read yet.
+const elsewhere = "on their way to another worker"
+
 // accounts makes the ledger of what was counted.
 func accounts(st *passiflow.Stats, out *outputs) []account {
 	w, f, c := &st.Walk, &st.Flow, &st.Core
@@ -19,7 +22,7 @@ func accounts(st *passiflow.Stats, out *outputs) []account {
 	for r := packet.Malformed; int(r) < packet.Reasons; r++ {
 		packets.out = append(packets.out, entry{words(r.String()), w.Parsed[r]})
 	}
-	packets.out = append(packets.out, entry{"fragments of others", w.Parsed[packet.Held]}, entry{"on their way to another worker", w.Given - w.Taken}, entry{"in conversations", w.Parsed[packet.OK] - w.OtherPort})
+	packets.out = append(packets.out, entry{"fragments of others", w.Parsed[packet.Held]}, entry{elsewhere, w.Given - w.Taken}, entry{"in conversations", w.Parsed[packet.OK] - w.OtherPort})
 
 	all := []account{packets}
 	if n := w.Parsed[packet.Held]; n > 0 {

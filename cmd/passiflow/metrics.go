@@ -55,10 +55,9 @@ func (m *meter) counts() []metrics.Count {
 			all = append(all, c)
 		}
 		for _, e := range a.out {
-			switch e.name {
-			case "held", "open", "waiting", "spooled":
+			if passing(e.name) {
 				add("_"+snake(e.name), "", e, "Those of "+words(a.metric)+" that are "+e.name+" now.")
-			default:
+			} else {
 				add("_total", "way", e, "What became of "+words(a.metric)+".")
 			}
 		}
@@ -75,6 +74,16 @@ func (m *meter) counts() []metrics.Count {
 			metrics.Count{Name: "output_spool_bytes", Help: "Disk that the spool of an output takes.", Labels: labels, Value: float64(q.Spool.Bytes), Gauge: true})
 	}
 	return all
+}
+
+// passing tells whether an entry is of what is on its way, which becomes less
+// again and so is no counter.
+func passing(entry string) bool {
+	switch entry {
+	case "held", "open", "waiting", "spooled", elsewhere:
+		return true
+	}
+	return false
 }
 
 // snake makes the name of an entry a label.

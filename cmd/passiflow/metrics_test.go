@@ -112,7 +112,12 @@ sinks:
 		`passiflow_output_records_total{output="webhook",way="dropped_refused"} 3`,
 	)
 	// What waits becomes less again, so that it is no counter.
-	if strings.Contains(text, `way="spooled"`) {
+	for _, way := range []string{"spooled", "held", "open", "waiting", "on_their_way_to_another_worker"} {
+		if strings.Contains(text, `way="`+way+`"`) {
+			t.Errorf("%s is a counter: %s", way, text)
+		}
+	}
+	if !strings.Contains(text, "passiflow_packets_on_their_way_to_another_worker 0\n") {
 		t.Error(text)
 	}
 	faults, err := promlint.New(strings.NewReader(text)).Lint()
