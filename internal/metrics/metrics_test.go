@@ -109,4 +109,13 @@ func TestBounds(t *testing.T) {
 	if len(page) > 1<<20 {
 		t.Errorf("%d bytes", len(page))
 	}
+	for code := range 1000 {
+		if err := s.Services.Write(context.Background(), []*message.Exchange{exchange("two.example", "/", fmt.Sprint(code))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, page = get(t, s, "/metrics")
+	if all := strings.Count(page, "\npassiflow_http_requests_total{") - n; all > 100 || !strings.Contains(page, `status="508"} 1`) || !strings.Contains(page, `status="104"} 1`) {
+		t.Errorf("%d statuses", all)
+	}
 }

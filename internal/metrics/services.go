@@ -2,6 +2,8 @@ package metrics
 
 import (
 	"context"
+	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -16,6 +18,7 @@ const (
 	maxServices = 100
 	maxRoutes   = 100 // of one service
 	maxLabel    = 200 // bytes of a service or a route
+	maxStatus   = 20  // statuses that no standard knows
 	other       = "other"
 )
 
@@ -27,6 +30,7 @@ type Services struct {
 	requests *prometheus.CounterVec
 	mu       sync.Mutex
 	routes   map[string]map[string]bool // by service
+	odd      map[string]bool            // statuses that no standard knows
 }
 
 func newServices() *Services {
@@ -39,7 +43,7 @@ func newServices() *Services {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, labels[:3]),
 		halves: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "passiflow_http_halves_total",
 			Help: "Requests without their answer and answers without their request, by service and reason."}, []string{"service", "reason"}),
-		routes: map[string]map[string]bool{},
+		routes: map[string]map[string]bool{}, odd: map[string]bool{},
 	}
 }
 
@@ -79,7 +83,7 @@ func (s *Services) count(x *message.Exchange) {
 		return
 	}
 	method := method(x.Request.Op)
-	s.requests.WithLabelValues(service, method, route, status(x.Response.Status)).Inc()
+	s.requests.WithLabelValues(service, method, route, s.status(x.Response.Status)).Inc()
 	if d := x.Response.End.Sub(x.Request.Start); d >= 0 && x.Response.Marks&message.StillOpen == 0 {
 		s.duration.WithLabelValues(service, method, route).Observe(d.Seconds())
 	}
@@ -129,9 +133,22 @@ func method(op string) string {
 	return other
 }
 
-func status(code string) string {
-	if len(code) == 3 && code[0] >= '1' && code[0] <= '9' && strings.Trim(code, "0123456789") == "" {
+// status keeps three digits apart, of numbers that no standard knows boundedly
+// many.
+func (s *Services) status(code string) string {
+	if len(code) != 3 || code[0] == '0' || strings.Trim(code, "0123456789") != "" {
+		return other
+	}
+	if n, err := strconv.Atoi(code); err == nil && http.StatusText(n) != "" {
 		return code
 	}
-	return other
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.odd[code] {
+		if len(s.odd) >= maxStatus {
+			return other
+		}
+		s.odd[code] = true
+	}
+	return code
 }
