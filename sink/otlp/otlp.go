@@ -149,6 +149,7 @@ func (s *spans) Write(ctx context.Context, batch []*message.Exchange) error {
 		return err
 	}
 	size := len(batch)
+	rejected, why := 0, error(nil)
 	for done := 0; done < len(batch); {
 		n := min(size, len(batch)-done)
 		err := s.send(ctx, batch[done:done+n])
@@ -158,17 +159,21 @@ func (s *spans) Write(ctx context.Context, batch []*message.Exchange) error {
 			done += n
 		case n > 1 && errors.As(err, &status) && status.Status == http.StatusRequestEntityTooLarge:
 			size = (n + 1) / 2
-		case done == 0 && n == len(batch):
-			return err // about all of them
 		case sink.IsPermanent(err) && !errors.As(err, &status):
 			// Partly refused: what comes behind has not been tried.
-			s.log.Warn("the collector did not take all spans", "error", err)
+			rejected, why = rejected+n-sink.Delivered(err), err
 			done += n
+		case rejected > 0:
+			// An error tells of one thing alone. What comes behind comes again.
+			s.log.Warn("the collector did not take all spans, and some of these count as written", "spans", rejected, "error", why)
+			return sink.Partial(done, err)
+		case done == 0 && n == len(batch):
+			return err // about all of them
 		default:
 			return sink.Partial(done, err)
 		}
 	}
-	return nil
+	return sink.PartlyRefused(len(batch)-rejected, why)
 }
 
 // send posts the spans of batch as one request.

@@ -206,6 +206,33 @@ func TestPartialSuccess(t *testing.T) {
 	}
 }
 
+// What is rejected of one of several requests for a batch is counted, too.
+func TestPartialSuccessOfParts(t *testing.T) {
+	c := collect(t)
+	c.status = func(n int) int {
+		if n > 3 {
+			return 413
+		}
+		return 200
+	}
+	c.answer = `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"too old"}}`
+	s := open(t, func(o *otlp.Config) { o.Post.URL = c.URL })
+	q := sink.NewRecords(s, sink.DefaultQueueConfig())
+	q.Push(t.Context(), exchanges(9))
+	if err := q.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	requests := int64(0)
+	for _, n := range c.sizes {
+		if n <= 3 {
+			requests++
+		}
+	}
+	if st := q.Stats(); requests < 2 || st.Dropped[sink.Refused].Records != requests || st.Written.Records != 9-requests || len(c.spans) != 9 {
+		t.Errorf("%+v, %d spans in %d requests", st, len(c.spans), requests)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for want, change := range map[string]func(*otlp.Config){
 		"otlp: url: none given":                   func(c *otlp.Config) { c.Post.URL = "" },
