@@ -3,6 +3,7 @@ package sink
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -143,7 +144,7 @@ func NewPoster(c PostConfig) (*Poster, error) {
 		return nil, err
 	}
 	transport := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy:               quiet(http.ProxyFromEnvironment),
 		DialContext:         c.Dial,
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: c.Timeout,
@@ -154,10 +155,30 @@ func NewPoster(c PostConfig) (*Poster, error) {
 		DisableCompression:  true,
 		// A slow receiver must not make the answer's head grow.
 		MaxResponseHeaderBytes: maxAnswer,
+		// A connection of HTTP/2 outlives requests without an answer: one that
+		// leads nowhere any more must be found out.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: c.Timeout, PingTimeout: c.Timeout},
 	}
+	if password, _ := u.User.Password(); u.User != nil && header.Get("Authorization") == "" {
+		// Not by the client, which leaves it out where a redirect leads.
+		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	u.User = nil
 	p := &Poster{config: c, url: u.String(), place: u.Scheme + "://" + u.Host, header: header}
 	p.client = &http.Client{Transport: transport, CheckRedirect: p.follow}
 	return p, nil
+}
+
+// quiet keeps to itself what is wrong with the address of a proxy, which may hold a
+// password.
+func quiet(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(r *http.Request) (*url.URL, error) {
+		u, err := find(r)
+		if err != nil {
+			err = errors.New("the proxy that HTTP_PROXY or HTTPS_PROXY names is no address: set it right, or unset it")
+		}
+		return u, err
+	}
 }
 
 // parseAddress reads the address to send to. Its errors do not repeat it: it
@@ -171,18 +192,17 @@ func parseAddress(text string) (*url.URL, error) {
 	if err != nil && !strings.Contains(text, "://") {
 		return nil, errors.New(scheme)
 	}
-	if err != nil {
-		var fault *url.Error
-		if errors.As(err, &fault) {
-			err = fault.Err
-		}
-		return nil, fmt.Errorf("url: not an address: %w", err)
+	if err != nil { // which repeats what it takes for a port, and may be a password
+		return nil, errors.New("url: not an address such as https://host:port/path: in a user or password, write %XX for what is neither letter nor digit")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New(scheme)
 	}
 	if u.Hostname() == "" {
 		return nil, errors.New("url: names no host")
+	}
+	if u.Fragment != "" { // or it is the rest of a password
+		return nil, errors.New("url: what stands behind # is never sent: write %23 where that is meant")
 	}
 	return u, nil
 }

@@ -264,6 +264,35 @@ func (p posts) Close(context.Context) error {
 	return nil
 }
 
+// Who is let in by a password is let in where a redirect leads at the same place,
+// whether that is told with the host or without.
+func TestRedirectKeepsPassword(t *testing.T) {
+	taken := 0
+	var s *httptest.Server
+	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		switch {
+		case user != "us er" || password != planted+"%":
+			http.Error(w, "who?", http.StatusUnauthorized)
+		case r.URL.Path == "/absolute":
+			http.Redirect(w, r, s.URL+"/taken", http.StatusPermanentRedirect)
+		case r.URL.Path == "/relative":
+			http.Redirect(w, r, "/taken", http.StatusPermanentRedirect)
+		default:
+			taken++
+		}
+	}))
+	defer s.Close()
+	for i, path := range []string{"/taken", "/relative", "/absolute"} {
+		p := poster(t, func(c *sink.PostConfig) {
+			c.URL = strings.Replace(s.URL, "http://", "http://us%20er:"+planted+"%25@", 1) + path
+		})
+		if _, err := p.Post(t.Context(), "text/plain", []byte("x")); err != nil || taken != i+1 {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestPostFaults(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -302,6 +331,10 @@ func TestPostFaults(t *testing.T) {
 	}{
 		{func(*sink.PostConfig) {}, "none given"},
 		{func(c *sink.PostConfig) { c.URL = "http://" + planted + ":x y@h" }, "not an address"},
+		{func(c *sink.PostConfig) { c.URL = "http://user:" + planted + "/x@h" }, "not an address"},
+		{func(c *sink.PostConfig) { c.URL = "http://user:12#" + planted + "@h" }, "behind #"},
+		{func(c *sink.PostConfig) { c.URL = "http://user:a%" + planted + "@h" }, "not an address"},
+		{func(c *sink.PostConfig) { c.URL = "http://h:" + planted }, "not an address"},
 		{func(c *sink.PostConfig) { c.URL = "ftp://" + planted }, "must begin with http"},
 		{func(c *sink.PostConfig) { c.URL = "127.0.0.1:9000/" + planted }, "must begin with http"},
 		{func(c *sink.PostConfig) { c.URL = "http:///" + planted }, "names no host"},
