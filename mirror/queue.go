@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"github.com/passiflow/passiflow/flow"
@@ -15,6 +16,7 @@ func (s *session) openQueue() {
 	o := &s.m.config.Options
 	c := sink.DefaultQueueConfig()
 	c.Bytes = o.QueueBytes
+	c.Retry.Closing = math.MaxInt64 // the context bounds that
 	if o.WaitForRoom {
 		c.Policy = sink.Wait
 	}

@@ -18,7 +18,8 @@ import (
 // the sink gets of a stream is always its beginning, whole up to there.
 //
 // Of QueueConfig it uses all but Linger and Spool: half a stream that is delivered
-// in another run is of no use. Retry.Age counts from the first attempt. With a sink that is Parallel, streams are delivered side by side.
+// in another run is of no use. Retry.Age counts from the first attempt. With a
+// sink that is Parallel, streams are delivered side by side.
 type Chunks struct {
 	to     ChunkSink
 	config QueueConfig
@@ -38,6 +39,7 @@ type Chunks struct {
 	closed   bool
 	ended    bool // the sink is being closed
 	err      error
+	late     error // why Close ended early: the sink failed all the time
 	stats    Stats
 	flows    StreamStats
 
@@ -292,27 +294,26 @@ func (q *Chunks) Close(ctx context.Context) error {
 	q.room.Broadcast()
 	q.dispatch()
 	q.mu.Unlock()
+	var late error
 	select {
 	case <-q.done:
-		return q.Err()
 	case <-ctx.Done():
-	}
-	q.cancel()
-	q.mu.Lock()
-	q.dropAll()
-	q.end()
-	q.mu.Unlock()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-q.done:
-	case <-timer.C:
+		late = context.Cause(ctx)
+		q.cancel()
+		q.mu.Lock()
+		q.dropAll()
+		q.end()
+		q.mu.Unlock()
+		expires(q.done, patience)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	err := q.err
-	if left := q.stats.Dropped[Undelivered].Records + q.stats.Depth.Records; left > 0 {
-		err = errors.Join(err, fmt.Errorf("close: %d pieces of conversations not delivered in time: %w", left, context.Cause(ctx)))
+	if late == nil {
+		late = q.late
+	}
+	if left := q.stats.Dropped[Undelivered].Records + q.stats.Depth.Records; left > 0 && late != nil {
+		err = errors.Join(err, fmt.Errorf("close: %d pieces of conversations not delivered in time: %w", left, late))
 	}
 	return err
 }

@@ -407,6 +407,70 @@ func TestChunksCloseInTime(t *testing.T) {
 	}
 }
 
+// A sink that takes nothing at the end is not tried for ever; one that takes a
+// little now and then is.
+func TestChunksClosing(t *testing.T) {
+	for _, width := range []int{0, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			to := newStreams(width)
+			began := time.Now()
+			to.before = func(c *message.Chunk) error {
+				if c.Flow.ID == 1 || time.Since(began) < time.Duration(c.Offset)*2*time.Second {
+					return errors.New("boom")
+				}
+				return nil
+			}
+			c := config(1 << 20)
+			c.Retry.Closing = 3 * time.Second
+			q := sink.NewChunks(to.sink(), c)
+			b := &pusher{flow: &flow.Flow{ID: 2}}
+			for i := range 5 {
+				q.Push(t.Context(), []*message.Chunk{b.chunk(1, i == 4)})
+			}
+			q.Push(t.Context(), []*message.Chunk{(&pusher{flow: &flow.Flow{ID: 1}}).chunk(10, true)})
+			err := q.Close(t.Context())
+			if err == nil || err.Error() != "close: 1 pieces of conversations not delivered in time: the sink took nothing for 3s: boom" {
+				t.Errorf("width %d: %v", width, err)
+			}
+			if took := time.Since(began); took < 11*time.Second || took > 12*time.Second {
+				t.Errorf("width %d: ended after %v", width, took)
+			}
+			if s, f := q.Stats(), q.Streams(); s.Dropped[sink.Undelivered].Records != 1 || f.Whole != 1 || f.Cut != 1 || to.closed != 1 {
+				t.Errorf("width %d: %+v %+v, closed %d", width, s, f, to.closed)
+			}
+			sum(t, q)
+			to.check(t)
+		})
+	}
+}
+
+// Attempts count from where the stream stands: one of which something was taken
+// has them all again.
+func TestChunksAttemptsBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := newStreams(4)
+		tries := map[uint64]int{}
+		to.before = func(c *message.Chunk) error {
+			if tries[c.Offset]++; tries[c.Offset] < 3 {
+				return errors.New("boom")
+			}
+			return nil
+		}
+		c := config(1 << 20)
+		c.Retry.Attempts = 3
+		q := sink.NewChunks(to.sink(), c)
+		b := &pusher{flow: &flow.Flow{ID: 2}}
+		q.Push(t.Context(), []*message.Chunk{b.chunk(1, false), b.chunk(1, false), b.chunk(1, true)})
+		if err := q.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := q.Stats(); s.Written.Records != 3 || s.Retries != 6 {
+			t.Errorf("%+v", s)
+		}
+		sum(t, q)
+	})
+}
+
 // A file is read no faster than its sink takes it.
 func TestChunksWait(t *testing.T) {
 	to := newStreams(2)

@@ -60,20 +60,19 @@ func (q *Chunks) settle(l *lane, n int, err error) {
 		q.stats.Writes++
 		q.take(l, n, written)
 	}
-	switch {
-	case err == nil:
+	if n > 0 || IsPermanent(err) && !IsBroken(err) { // it works
+		q.pace.began = time.Time{}
 		if l.tries > 0 {
 			q.took()
 		}
 		l.tries = 0
+	}
+	switch {
+	case err == nil:
 	case IsBroken(err):
 		q.fail(err)
 	case IsPermanent(err):
 		q.config.Log.Debug("the sink refused the rest of a stream", "error", err)
-		if l.tries > 0 {
-			q.took()
-		}
-		l.tries = 0
 		q.refuse(l, Refused)
 	case q.ctx.Err() == nil:
 		q.again(l, err)
@@ -98,6 +97,10 @@ func (q *Chunks) rest(l *lane) {
 func (q *Chunks) again(l *lane, err error) {
 	if l.tries++; l.tries == 1 {
 		l.since = time.Now()
+	}
+	if q.closed && q.pace.closing(time.Now()) {
+		q.late = fmt.Errorf("the sink took nothing for %v: %w", q.config.Retry.Closing, err)
+		q.cancel()
 	}
 	if why := q.tired(l); why != written {
 		l.tries = 0
