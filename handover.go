@@ -15,19 +15,18 @@ import (
 // ends, since they show nothing else; only when it has put them together can be
 // told whose conversation they belong to, and that worker then reads on.
 type handover struct {
-	inboxes []*inbox // of the workers
-	used    atomic.Bool
+	inboxes []*inbox     // of the workers
+	given   atomic.Int64 // about when something was handed over last, in packet time
 	reading atomic.Int32
 	done    chan struct{} // closed when no worker reads its source any more
 }
 
 // inbox holds what others have put together for one worker.
 type inbox struct {
-	wake func()        // of the worker's source
-	bell chan struct{} // the same for a worker that reads it no more
+	bell chan struct{} // wakes a worker that reads its source no more
 	most int           // bytes
 	some atomic.Bool   // there is something
-	seen atomic.Int64  // what the worker's source showed before is read, once there is a handover
+	seen atomic.Int64  // what the worker's source showed before is read
 	mu   sync.Mutex
 	fill *pile // nil: the worker has ended
 }
@@ -54,11 +53,10 @@ func newHandover(sources []source.Source, most int) *handover {
 	}
 	h := &handover{done: make(chan struct{})}
 	for _, s := range sources {
-		shared, ok := s.(source.Shared)
-		if !ok {
+		if _, ok := s.(source.Shared); !ok {
 			return nil
 		}
-		h.inboxes = append(h.inboxes, &inbox{wake: shared.Wake, bell: make(chan struct{}, 1), most: most, fill: &pile{}})
+		h.inboxes = append(h.inboxes, &inbox{bell: make(chan struct{}, 1), most: most, fill: &pile{}})
 	}
 	h.reading.Store(int32(len(sources)))
 	return h
@@ -90,7 +88,6 @@ func (b *inbox) put(p *packet.Packet, r packet.Rest) bool {
 	h.packet.Data, h.packet.Payload, h.rest.Frame = keep(p.Data), nil, keep(r.Frame)
 	l.packets = append(l.packets, h)
 	if !b.some.Swap(true) {
-		b.wake()
 		select {
 		case b.bell <- struct{}{}:
 		default:
@@ -122,7 +119,7 @@ func (w *worker) join(h *handover, i int) {
 
 // give hands over the packet for which the parser returned Elsewhere.
 func (w *worker) give(ctx context.Context, p *packet.Packet) {
-	w.others.used.Store(true)
+	w.others.note(p.Time)
 	if w.home.put(p, w.parser.Rest()) {
 		w.count.Given++
 		return
@@ -173,25 +170,40 @@ func (w *worker) resume(ctx context.Context, until packet.Time) {
 // never is later than any packet, also with a wait added.
 const never = packet.Time(1 << 62)
 
-// keepUp begins a batch of n packets. While nothing is handed over nobody waits
-// for anybody.
+// calm is how long nothing is handed over until nobody waits for anybody any
+// more.
+const calm = 10 * time.Second
+
+// note says that something is handed over at the time now. It is written now and
+// then, not for each packet: all workers look at it.
+func (h *handover) note(now packet.Time) {
+	if d := now.Sub(packet.Time(h.given.Load())); d < -lag || d > lag {
+		h.given.Store(int64(now))
+	}
+}
+
+// used tells whether something was handed over lately.
+func (h *handover) used(now packet.Time) bool {
+	d := now.Sub(packet.Time(h.given.Load()))
+	return -calm < d && d < calm
+}
+
+// keepUp begins a batch of n packets, before which this worker has read all that
+// its source showed. What is handed over is not waited for by waking anybody: a
+// Read returns soon enough, and until then it is too young anyway.
 func (w *worker) keepUp(ctx context.Context, batch []packet.Packet, n int) {
-	used, until := w.others.used.Load(), never
-	switch {
-	case !used:
-		w.limit = never
-	case n > 0:
+	until := packet.Time(time.Now().Add(-settle).UnixNano())
+	if n > 0 {
 		until = batch[0].Time
-		if w.limit == never || w.inbox.seen.Load() > int64(until.Add(time.Second)) { // or a clock was set back
+		switch {
+		case !w.others.used(until):
+			w.limit = never
+		case w.limit == never || w.inbox.seen.Load() > int64(until.Add(time.Second)): // or a clock was set back
 			w.limit = 0
 		}
-	default:
-		until = packet.Time(time.Now().Add(-settle).UnixNano())
 	}
-	if used {
-		w.inbox.seen.Store(int64(until))
-		w.accept(ctx, until)
-	}
+	w.inbox.seen.Store(int64(until))
+	w.accept(ctx, until)
 }
 
 // pace waits until no other worker is so far behind the time now that what it

@@ -41,9 +41,6 @@ type Shared interface {
 	// Place returns which of these sources, counted from 0 in the order in which
 	// they were opened, would have shown frame. Only the source's reader calls it.
 	Place(l packet.Link, frame []byte) int
-	// Wake makes a Read that waits return, or the next one that would wait. It may
-	// be called by any goroutine.
-	Wake()
 }
 
 // Interface describes one place that packets of a source come from.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -33,8 +32,6 @@ type worker struct {
 	last  [2]int      // the entry of names that was used last
 	brisk bool        // packets came during the last wait, and there is a processor to spare: see ppoll
 	homes homes
-
-	called atomic.Bool // Wake was called
 
 	mu       sync.Mutex
 	busy     bool    // in Read, or its packets are still lent
@@ -76,7 +73,7 @@ func (w *worker) Read(batch []packet.Packet) (int, error) {
 	if n > 0 {
 		return w.end(n)
 	}
-	for end := time.Now().Add(patience); n == 0; n, wait = w.fill(batch) {
+	for end, changed := time.Now().Add(patience), false; n == 0 && !changed; {
 		left := time.Until(end)
 		if left <= 0 {
 			break
@@ -86,11 +83,10 @@ func (w *worker) Read(batch []packet.Packet) (int, error) {
 			return 0, err
 		}
 		w.mu.Lock()
-		changed := w.fresh || w.closed
+		changed = w.fresh || w.closed
 		w.mu.Unlock()
-		if w.called.Swap(false) || changed {
-			break
-		}
+		// Also then: that nothing is returned means that nothing was there.
+		n, wait = w.fill(batch)
 	}
 	w.brisk = n > 0 && w.spare()
 	return w.end(n)
@@ -354,13 +350,6 @@ func (w *worker) add(r *ring) {
 // Place implements source.Shared.
 func (w *worker) Place(l packet.Link, frame []byte) int {
 	return int(w.homes.hash(&w.group.cfg, l, frame) % uint32(w.group.cfg.Workers))
-}
-
-// Wake implements source.Shared.
-func (w *worker) Wake() {
-	if !w.called.Swap(true) {
-		w.rouse()
-	}
 }
 
 func (w *worker) rouse() {

@@ -29,6 +29,7 @@ type observer struct {
 type sight struct {
 	found int64
 	cpu   time.Duration
+	words string // on standard error
 }
 
 // BenchmarkLive loads nginx over a pair of network cards while nobody, tcpdump
@@ -126,6 +127,8 @@ func (w observer) watch(b *testing.B, f func()) (saw sight) {
 	}
 	c := exec.Command(w.argv[0], w.argv[1:]...)
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var words bytes.Buffer
+	c.Stderr = &words
 	out, err := c.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -156,5 +159,5 @@ func (w observer) watch(b *testing.B, f func()) (saw sight) {
 	if err := c.Wait(); err != nil {
 		b.Fatalf("%s: %v", w.name, err)
 	}
-	return sight{lines.Load(), c.ProcessState.UserTime() + c.ProcessState.SystemTime()}
+	return sight{lines.Load(), c.ProcessState.UserTime() + c.ProcessState.SystemTime(), words.String()}
 }
