@@ -80,3 +80,35 @@ func quickest(most time.Duration, f func()) time.Duration {
 	}
 	return best
 }
+
+// TestHostileParts: names in the head of a part, which nothing but its end bounds.
+func TestHostileParts(t *testing.T) {
+	s := parse(t, "defaults: true\n")
+	for _, unit := range []string{`name=`, `name="`, `name='`, `name=[`, `name==`, `name=a;`, `name*=a'`, `name="\"`, `=`, `1`, `name=1`, `name= `, `name=%5b`, "name=\n"} {
+		text := "--B\r\n" + strings.Repeat(unit, 1<<20/len(unit)) + "\r\n\r\nx\r\n--B--"
+		if d := quickest(time.Second, func() {
+			m := exchange()
+			m.Request.Fields[1].Value, m.Request.Body = "multipart/form-data; boundary=B", []byte(text)
+			s.Apply(m)
+		}); d > time.Second {
+			t.Errorf("%q: %v", unit, d)
+		}
+	}
+}
+
+// TestManyPartNames: what is not looked at is hidden.
+func TestManyPartNames(t *testing.T) {
+	s := parse(t, "defaults: true\n")
+	for _, head := range []string{
+		`name="` + strings.Repeat("x", 600) + `[password]"`,
+		`name="` + strings.Repeat(`\x`, 300) + `[password]"`,
+		strings.Repeat("filename=x; ", 60) + "name=password",
+	} {
+		m := exchange()
+		m.Request.Fields[1].Value = "multipart/form-data; boundary=B"
+		m.Request.Body = []byte("--B\r\nContent-Disposition: form-data; " + head + "\r\n\r\nhunter2\r\n--B--")
+		if s.Apply(m); strings.Contains(string(m.Request.Body), "hunter2") {
+			t.Errorf("%.40q: %.1000s", head, m.Request.Body)
+		}
+	}
+}

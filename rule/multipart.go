@@ -75,10 +75,16 @@ func headEnd(s string, from, to int) int {
 	return to
 }
 
+// mostNames bounds the names in the head of a part, of which there is one, or
+// one for each way to write it.
+const mostNames = 32
+
 // partName returns what to do with a part by its head. It looks at whatever
-// stands behind "name=", in whatever form clients write it.
+// stands behind "name=", in whatever form clients write it. A part with more
+// names than any client writes, or with one longer than any, counts as meant:
+// whoever looked at each up to its end would take for ever.
 func (n *names) partName(head string) *with {
-	for i := 0; ; i++ {
+	for i, seen := 0, 0; ; i++ {
 		k := strings.IndexByte(head[i:], '=')
 		if k < 0 {
 			return nil
@@ -89,15 +95,18 @@ func (n *names) partName(head string) *with {
 			continue
 		}
 		rest := strings.TrimLeft(head[i+1:], " \t")
-		name := rest
+		rest = rest[:min(len(rest), longestParameter)]
+		name, end := rest, -1
 		if strings.HasPrefix(rest, `"`) {
-			end := nextQuote(rest, 1, 0)
-			if end < 0 {
-				end = len(rest)
+			if end = nextQuote(rest, 1, 0); end >= 0 {
+				name = rest[:end]
 			}
-			name = unescapeOnce(rest[1:end])
-		} else if end := strings.IndexAny(rest, "; \t\r\n"); end >= 0 {
+			name = unescapeOnce(name[1:])
+		} else if end = strings.IndexAny(rest, "; \t\r\n"); end >= 0 {
 			name = rest[:end]
+		}
+		if seen++; seen > mostNames || end < 0 && len(rest) == longestParameter {
+			return n.any()
 		}
 		if w := n.parameter(name); w != nil {
 			return w

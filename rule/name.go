@@ -94,6 +94,17 @@ func (n *names) find(name string) *with {
 	return nil
 }
 
+// any returns what to do with the value of one of the names; nil: there is none.
+func (n *names) any() *with {
+	switch {
+	case len(n.exact) > 0:
+		return n.exact[0].with
+	case len(n.patterns) > 0:
+		return n.patterns[0].with
+	}
+	return nil
+}
+
 // parameter is find for the name of a parameter as it was sent: decoded, and
 // with the parts of a name such as user[password].
 func (n *names) parameter(name string) *with {
