@@ -98,7 +98,7 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := 0
-		for _, name := range names(t, filepath.Dir(path)) {
+		for _, name := range sinktest.Files(t, filepath.Dir(path)) {
 			if strings.HasSuffix(name, part) {
 				t.Errorf("%s is left", name)
 			}

@@ -17,18 +17,6 @@ import (
 	"github.com/passiflow/passiflow/sink/sinktest"
 )
 
-func names(t *testing.T, dir string) (all []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
-	return all
-}
-
 func TestRotateBySize(t *testing.T) {
 	for _, ending := range []string{"", ".gz", ".zst"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -52,7 +40,7 @@ func TestRotateBySize(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got strings.Builder
-			all := names(t, dir)
+			all := sinktest.Files(t, dir)
 			for _, n := range all {
 				path := filepath.Join(dir, n)
 				if info, err := os.Stat(path); err != nil || ending == "" && info.Size() > 2000 || info.Size() == 0 {
@@ -116,7 +104,7 @@ func TestRotateByTimeAndKeep(t *testing.T) {
 					t.Fatal(err)
 				}
 				var got []string
-				for _, n := range names(t, dir) {
+				for _, n := range sinktest.Files(t, dir) {
 					if hour, ok := strings.CutPrefix(n, "out-20000101T"); ok && !strings.HasSuffix(n, ".bak") {
 						got = append(got, hour[:2])
 					}
@@ -152,11 +140,11 @@ func TestRotateWhileNothingComes(t *testing.T) {
 		for hour := range 3 {
 			q.Push(t.Context(), []*message.Exchange{record(hour)})
 			time.Sleep(30 * time.Minute)
-			if all := names(t, dir); len(all) != hour+1 || !strings.HasSuffix(all[hour], part) {
+			if all := sinktest.Files(t, dir); len(all) != hour+1 || !strings.HasSuffix(all[hour], part) {
 				t.Errorf("within hour %d: %v", hour, all)
 			}
 			time.Sleep(30*time.Minute + 2*time.Second)
-			if all := names(t, dir); len(all) != hour+1 || strings.HasSuffix(all[hour], part) || read(t, filepath.Join(dir, all[hour])) != record(hour).Request.Target+"\n" {
+			if all := sinktest.Files(t, dir); len(all) != hour+1 || strings.HasSuffix(all[hour], part) || read(t, filepath.Join(dir, all[hour])) != record(hour).Request.Target+"\n" {
 				t.Errorf("after hour %d: %v", hour, all)
 			}
 		}
@@ -164,7 +152,7 @@ func TestRotateWhileNothingComes(t *testing.T) {
 		if err := q.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if all := names(t, dir); len(all) != 3 {
+		if all := sinktest.Files(t, dir); len(all) != 3 {
 			t.Errorf("%v", all)
 		}
 	})
@@ -197,7 +185,7 @@ func TestPartsOfAnEarlierRun(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"out-20250101T000000.000Z.ndjson", filepath.Base(busy)}, names(t, dir)); d != "" {
+	if d := cmp.Diff([]string{"out-20250101T000000.000Z.ndjson", filepath.Base(busy)}, sinktest.Files(t, dir)); d != "" {
 		t.Error(d)
 	}
 	if got := read(t, strings.TrimSuffix(mine, part)); got != "/a\n/b\n" {

@@ -17,6 +17,7 @@ import (
 	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/pcap"
+	"github.com/passiflow/passiflow/sink/sinktest"
 	"github.com/passiflow/passiflow/source"
 )
 
@@ -84,18 +85,6 @@ func fill(t *testing.T, c pcap.Config, n int) {
 	}
 }
 
-func names(t *testing.T, dir string) (all []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
-	return all
-}
-
 // The files of an earlier run count; those of others do not, whatever they are
 // called.
 func TestKeepCountsEarlierRuns(t *testing.T) {
@@ -109,7 +98,7 @@ func TestKeepCountsEarlierRuns(t *testing.T) {
 		}
 	}
 	others := []string{"x-08.pcapng", "x-2024.pcapng", "x-8.pcap"}
-	if d := cmp.Diff(append(others, "x-5.pcapng", "x-6.pcapng", "x-7.pcapng", "xx-9.pcapng"), names(t, dir), sorted); d != "" {
+	if d := cmp.Diff(append(others, "x-5.pcapng", "x-6.pcapng", "x-7.pcapng", "xx-9.pcapng"), sinktest.Files(t, dir), sorted); d != "" {
 		t.Fatal(d)
 	}
 	for n, want := range map[int][]string{1: {"x.pcapng", "x-6.pcapng", "x-7.pcapng"}, 2: {"x.pcapng", "x-2.pcapng", "x-7.pcapng"}, 6: {"x-4.pcapng", "x-5.pcapng", "x-6.pcapng"}} {
@@ -126,7 +115,7 @@ func TestKeepCountsEarlierRuns(t *testing.T) {
 				}
 			}
 			fill(t, c, n)
-			if d := cmp.Diff(append(want, append(others, "xx-9.pcapng")...), names(t, filepath.Dir(c.Path)), sorted); d != "" {
+			if d := cmp.Diff(append(want, append(others, "xx-9.pcapng")...), sinktest.Files(t, filepath.Dir(c.Path)), sorted); d != "" {
 				t.Error(d)
 			}
 		})
@@ -166,7 +155,7 @@ func TestWhatCannotBeRemoved(t *testing.T) {
 	if n := strings.Count(log.String(), "was not removed"); n != 1 {
 		t.Errorf("told %d times: %s", n, log.String())
 	}
-	if d := cmp.Diff([]string{"x", "x-2", "x-5"}, names(t, dir)); d != "" {
+	if d := cmp.Diff([]string{"x", "x-2", "x-5"}, sinktest.Files(t, dir)); d != "" {
 		t.Error(d)
 	}
 }
