@@ -17,6 +17,8 @@ func SecretParameters() []string {
 		"api_key", "apikey", "api_secret", "app_secret", "secret_key", "password", "passwd", "passphrase", "pwd", "secret", "token", "jwt", "assertion",
 		"new_password", "old_password", "current_password", "password_confirmation", "subscription-key", "code_verifier", "SAMLResponse",
 		"X-Amz-Signature", "X-Amz-Security-Token", "X-Goog-Signature", "sig", "signature", "jsessionid", "phpsessid", "sessionid", "session_id",
+		"authorization", "private_key", "j_password", "accessToken", "refreshToken", "idToken", "authToken", "sessionToken", "csrfToken", "apiToken",
+		"clientSecret", "apiSecret", "appSecret", "secretKey", "privateKey", "newPassword", "oldPassword", "currentPassword", "passwordConfirmation", "codeVerifier",
 	}
 }
 
@@ -26,6 +28,9 @@ func SecretMembers() []string {
 	return []string{
 		"password", "passwd", "passphrase", "pwd", "secret", "client_secret", "clientSecret", "access_token", "accessToken", "refresh_token", "refreshToken",
 		"id_token", "idToken", "auth_token", "authToken", "api_key", "apikey", "private_key", "privateKey", "secret_key", "secretKey",
+		"token", "jwt", "authorization", "session_token", "sessionToken", "csrf_token", "csrfToken", "api_token", "apiToken", "api_secret", "apiSecret", "app_secret", "appSecret",
+		"new_password", "newPassword", "old_password", "oldPassword", "current_password", "currentPassword", "password_confirmation", "passwordConfirmation",
+		"client_assertion", "clientAssertion", "code_verifier", "codeVerifier",
 	}
 }
 

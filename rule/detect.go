@@ -163,6 +163,21 @@ func (d *detector) url(s string, cut bool, v *survey, t *trace, under string) st
 	return d.text(out.end(s), cut, t, under)
 }
 
+// percentEncodeAll encodes all but what words and our texts are made of, so that
+// nothing that had a meaning in a value has one around it.
+func percentEncodeAll(s string) string {
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s)+len(s)/2)
+	for i := range len(s) {
+		if c := s[i]; tokenByte(c) || c == '.' || c == '[' || c == ']' {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(b)
+}
+
 // percentEncode encodes what would be read as something else in a URL or form.
 func percentEncode(s string) string {
 	const hex = "0123456789ABCDEF"

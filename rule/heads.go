@@ -73,12 +73,15 @@ func (k *masks) detectHead(m *message.Message, t *trace) {
 	cut := m.Marks&(message.HeadTruncated|message.Gapped|message.CutEnd) != 0
 	odd := m.Marks&message.BadHeader != 0
 	var h heads
-	all := cut || odd || !h.gather(k.head, m)
+	all := cut || odd || len(m.Op) >= shortestCard || !h.gather(k.head, m)
 	if !all && h.seen.n == 0 {
 		return
 	}
 	target, reason := len(m.Target), len(m.Target)+1+len(m.Reason)
 	if all || h.within(0, target) {
+		if len(m.Op) >= shortestCard { // no method that anybody knows
+			k.detectOp(m, cut, t)
+		}
 		k.detectTarget(m, cut, t)
 	}
 	if all || h.within(target+1, reason) {
@@ -111,6 +114,17 @@ func (d *detector) least(cut bool) int {
 		return shortestSecret
 	}
 	return d.shortest
+}
+
+func (k *masks) detectOp(m *message.Message, cut bool, t *trace) {
+	for _, d := range k.detect {
+		if d.target {
+			if v := d.text(m.Op, cut, t, "method"); v != m.Op {
+				m.Op = v
+				m.Hold(len(v))
+			}
+		}
+	}
 }
 
 func (k *masks) detectTarget(m *message.Message, cut bool, t *trace) {

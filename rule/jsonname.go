@@ -145,6 +145,10 @@ func (j *jsonNames) before(s string, i, low int, esc bool) (w *with, lv level, o
 	e := i - 1
 	for e > 0 && s[e] <= ' ' {
 		e--
+		for e > 1 && (s[e] == 'n' || s[e] == 'r' || s[e] == 't') && s[e-1] == '\\' { // white space of a string
+			for e--; e > 0 && s[e] == '\\'; e-- {
+			}
+		}
 	}
 	if e < 0 || e < low {
 		return nil, 0, false
@@ -286,14 +290,7 @@ func jsonValue(s string, at int, lv level) (from, end int, kind, v string) {
 		end = stringEnd(s, at+1, c, 0, lv)
 		return at, end, kindString, strings.TrimSuffix(s[at+1:end], "'")
 	}
-	end = at
-scalar:
-	for ; end < len(s); end++ {
-		switch s[end] {
-		case ',', '}', ']', '\n', '\r', '"', '\\':
-			break scalar
-		}
-	}
+	end = scalarEnd(s, at, lv)
 	for end > at && s[end-1] <= ' ' {
 		end--
 	}
@@ -359,14 +356,51 @@ func valueEnds(s string, at int, lv level) bool {
 	return lv > 0 && (s[at] == '"' || s[at] == '\\')
 }
 
-// composite returns where the object or array ends that begins at s[at].
+// scalarEnd returns where a value ends that is neither string, object nor array,
+// such as a number, or what is no JSON: a call, or a comment before a string.
+func scalarEnd(s string, at int, lv level) int {
+	for at < len(s) {
+		switch s[at] {
+		case ',', '}', ']', '\n', '\r', '\\':
+			return at
+		case '(':
+			at = composite(s, at, lv)
+			continue
+		case '"':
+			if lv > 0 {
+				return at
+			}
+			at = stringEnd(s, at+1, '"', 0, 0)
+			continue
+		}
+		at++
+	}
+	return at
+}
+
+// composite returns where the object, array or list of arguments ends that
+// begins at s[at].
 func composite(s string, at int, lv level) int {
-	depth := 0
+	depth, call := 0, s[at] == '('
 	for i := at; i < len(s); i++ {
 		switch s[i] {
+		case '(', ')':
+			if !call {
+				continue
+			}
+			if s[i] == '(' {
+				depth++
+			} else if depth--; depth == 0 {
+				return i + 1
+			}
 		case '{', '[':
-			depth++
+			if !call {
+				depth++
+			}
 		case '}', ']':
+			if call {
+				continue
+			}
 			if depth--; depth == 0 {
 				return i + 1
 			}

@@ -138,11 +138,17 @@ func oddValue(out *splice, s string, at int, b *bounds, w *with, t *trace) int {
 		quote++
 	}
 	var end int
+	slashes := quote - at
 	kind, v, mark := "", "", "'"
 	switch {
-	case quote < len(s) && strings.IndexByte("'\"`", s[quote]) >= 0 && quote-at <= int(deepest):
+	case quote < len(s) && strings.IndexByte("'\"`", s[quote]) >= 0 && slashes <= int(deepest):
 		mark = s[at : quote+1]
-		end = stringEnd(s, quote+1, s[quote], quote-at, 0)
+		if three := mark + mark + mark; strings.HasPrefix(s[at:], three) { // as in GraphQL and Python
+			mark, quote = three, at+len(three)-1
+			end = blockEnd(s, quote+1, three)
+		} else {
+			end = stringEnd(s, quote+1, s[quote], slashes, 0)
+		}
 		kind, v = kindString, strings.TrimSuffix(s[quote+1:end], mark)
 	case s[from] == '{' || s[from] == '[':
 		end = composite(s, from, lv)
@@ -153,6 +159,10 @@ func oddValue(out *splice, s string, at int, b *bounds, w *with, t *trace) int {
 	default:
 		end = from
 		for end < len(s) && strings.IndexByte(",}])\n\r\"\\", s[end]) < 0 {
+			if s[end] == '(' {
+				end = composite(s, end, lv)
+				continue
+			}
 			end++
 		}
 		v = strings.TrimRight(s[from:end], " \t")
@@ -170,7 +180,7 @@ func oddValue(out *splice, s string, at int, b *bounds, w *with, t *trace) int {
 		return end
 	}
 	if kind == kindString && w.style != fixed {
-		v = unescape(v, levelOf(quote-at))
+		v = unescape(v, levelOf(slashes))
 	}
 	out.put(s, from, end, mark+w.hit(t, "", kind, v)+mark)
 	return end
@@ -199,6 +209,20 @@ func stringEnd(s string, at int, mark byte, n int, around level) int {
 		}
 	}
 	return len(s)
+}
+
+// blockEnd returns where the string ends whose first byte is s[at] and which ends
+// with three quotation marks.
+func blockEnd(s string, at int, three string) int {
+	for i := at; ; i++ {
+		k := strings.Index(s[i:], three)
+		if k < 0 {
+			return len(s)
+		}
+		if i += k; i == at || s[i-1] != '\\' {
+			return i + len(three)
+		}
+	}
 }
 
 func oddEnds(s string, at int) bool {

@@ -25,6 +25,7 @@ type masks struct {
 	body    *with // the whole body
 	detect  []*detector
 	first   *entry // the first rule: who withholds what cannot be looked into
+	located *names // the fields that hold URLs, for query
 	looks   uint8  // where detectors look, see the constants
 	sought  *sought
 	head    *detector // what all that look before the body seek
@@ -34,6 +35,12 @@ type masks struct {
 // added afterwards.
 func (k *masks) ready() {
 	k.sought = newSought()
+	if k.query != nil {
+		k.located = &names{}
+		for _, n := range urlFields() {
+			_ = k.located.add(n, &with{}) // plain names are never refused
+		}
+	}
 	k.head = &detector{}
 	for _, d := range k.detect {
 		d.ready()
@@ -72,15 +79,18 @@ func (k *masks) half(m *message.Message, t *trace) {
 		k.cookies.cookies(m, t)
 	}
 	if k.query != nil {
-		k.query.urls(m, t)
+		k.query.urls(m, k.located, t)
 	}
-	if i := strings.IndexByte(m.Target, '?'); i >= 0 && strings.Contains(m.Target, "%22") {
+	if i := strings.IndexByte(m.Target, '?'); i >= 0 {
 		t.at(part + ".target")
-		if q := k.inValues(m.Target[i:], t); q != m.Target[i:] {
+		if q := k.inQuery(m.Target[i:], t); q != m.Target[i:] {
 			m.Target = m.Target[:i] + q
 			m.Hold(len(m.Target))
 		}
 		t.at(part)
+	}
+	if k.json != nil || k.paths != nil {
+		k.inFields(m, part, t)
 	}
 	if k.secrets != nil {
 		k.secrets.mask(m, t)
@@ -143,20 +153,21 @@ func (k *masks) content(m *message.Message, s string, t *trace) string {
 		w := &with{text: Redacted, rule: k.first}
 		return w.hit(t, "", kindBody, s)
 	}
-	if len(s) > 1 && (s[0] == 0 || s[1] == 0 || s[0] >= 0xfe && s[1] >= 0xfe) {
-		if wide := fromUTF16(s); wide != "" {
-			if now := k.typed(m, wide, t); now != wide {
+	kind, _ := m.Get("Content-Type")
+	return k.narrow(kind, s, m.Marks&(message.BodyTruncated|message.Incomplete|message.Bomb) != 0, 0, t)
+}
+
+// narrow is text for what may be written in UTF-16.
+func (k *masks) narrow(kind, s string, cut bool, depth int, t *trace) string {
+	if len(s) > 1 && (s[0] == 0 || s[1] == 0 || s[0] >= 0xfe && s[1] >= 0xfe || containsFold(kind, "utf-16")) {
+		if wide := fromUTF16(kind, s); wide != "" {
+			if now := k.text(kind, wide, cut, depth, t); now != wide {
 				return now
 			}
 			return s
 		}
 	}
-	return k.typed(m, s, t)
-}
-
-func (k *masks) typed(m *message.Message, s string, t *trace) string {
-	kind, _ := m.Get("Content-Type")
-	return k.text(kind, s, m.Marks&(message.BodyTruncated|message.Incomplete|message.Bomb) != 0, 0, t)
+	return k.text(kind, s, cut, depth, t)
 }
 
 // unreadable tells whether a body may hold a secret that cannot be seen: what
@@ -193,8 +204,13 @@ func printable(s string) bool {
 }
 
 // fromUTF16 returns text that is written in UTF-16 in UTF-8, "" if it is not.
-func fromUTF16(s string) string {
+func fromUTF16(kind, s string) string {
 	big := s[0] == 0 || s[0] == 0xfe
+	if s[0] != 0 && s[1] != 0 && s[0] < 0xfe { // no sign but what it is said to be
+		big = !containsFold(kind, "utf-16le")
+	} else if zeros := strings.Count(s[:min(len(s), 512)], "\x00"); s[0] < 0xfe && zeros*4 < min(len(s), 512) {
+		return ""
+	}
 	units := make([]uint16, 0, len(s)/2)
 	for i := 0; i+1 < len(s); i += 2 {
 		u := uint16(s[i]) | uint16(s[i+1])<<8
@@ -202,10 +218,6 @@ func fromUTF16(s string) string {
 			u = u<<8 | u>>8
 		}
 		units = append(units, u)
-	}
-	zeros := strings.Count(s[:min(len(s), 512)], "\x00")
-	if zeros*4 < min(len(s), 512) {
-		return ""
 	}
 	return string(utf16.Decode(units))
 }
@@ -234,6 +246,12 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 			s = k.paths.names.inside(s, 0, t)
 		}
 	}
+	if !isJSON && v.of(k.sought, s).has(hasLess) {
+		s = k.inEntities(s, t)
+	}
+	if hasFold(kind, "message/http") || hasFold(kind, "application/http") {
+		s = k.inHeads(s, t)
+	}
 	if k.xml != nil {
 		switch {
 		case isJSON:
@@ -255,15 +273,11 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		}
 		s = k.inValues(k.form.pairs(s, stop, t, ""), t)
 	}
-	if k.query != nil && !form && (esc || v.of(k.sought, s).has(hasEquals|hasPercent)) {
-		s = k.query.links(s, esc, t)
+	if (k.query != nil || k.secrets != nil) && v.of(k.sought, s).has(hasSlash) && (esc || v.seen(seenSlashes) && strings.Contains(s, `\/`)) {
+		s = k.inStrings(s, form, 0, t)
 	}
-	if k.secrets != nil && v.of(k.sought, s).has(hasAt) && v.seen(seenSlashes) {
-		if was := s; strings.Contains(s, "://") {
-			if s = urls(s); s != was {
-				k.secrets.urls.note(t, "", Redacted)
-			}
-		}
+	if v.of(k.sought, s).has(hasEquals | hasPercent | hasAt) {
+		s = k.locate(s, form, t)
 	}
 	if k.looks&inBody == 0 {
 		return s
@@ -297,20 +311,118 @@ func (k *masks) members(s string, isJSON, esc bool, v *survey, t *trace) string 
 	return s
 }
 
-// inValues masks members of JSON that is the value of a parameter, encoded.
-func (k *masks) inValues(s string, t *trace) string {
-	if k.json == nil && k.paths == nil || !strings.Contains(s, "%22") {
+// locate masks what URLs in a text hold.
+func (k *masks) locate(s string, form bool, t *trace) string {
+	if k.query != nil && !form {
+		s = k.query.links(s, t)
+	}
+	if k.secrets != nil && mayHoldUser(s) {
+		if now := urls(s); now != s {
+			s = now
+			k.secrets.urls.note(t, "", Redacted)
+		}
+	}
+	return s
+}
+
+// inStrings masks what URLs hold that are written with escapes in strings of
+// JSON: https:\/\/h\/?a\u003d1, or in strings in these.
+func (k *masks) inStrings(s string, form bool, depth int, t *trace) string {
+	var out splice
+	for at := 0; at < len(s); {
+		from := nextQuote(s, at, 0)
+		if from < 0 {
+			break
+		}
+		from++
+		end := nextQuote(s, from, 0)
+		if end < 0 {
+			end = len(s)
+		}
+		if v := s[from:end]; escapedURL(v) {
+			plain := unescapeOnce(v)
+			masked := plain
+			if depth < deepestPart && escapedURL(plain) {
+				masked = k.inStrings(masked, form, depth+1, t)
+			}
+			if masked = k.locate(masked, form, t); masked != plain {
+				out.put(s, from, end, escape(masked))
+			}
+		}
+		at = end + 1
+	}
+	return out.end(s)
+}
+
+// escapedURL tells whether a byte that gives a URL its structure is written as an
+// escape in s. For '&', which many write so, who looks for parameters needs no
+// help.
+func escapedURL(s string) bool {
+	for i := 0; ; i += 2 {
+		k := strings.IndexByte(s[min(i, len(s)):], '\\')
+		if k < 0 {
+			return false
+		}
+		i += k
+		if strings.HasPrefix(s[i+1:], "/") {
+			return true
+		}
+		if r := hex4(s[i:]); r > 0 && r < 0x80 && strings.IndexByte("#%/:=?@", byte(r)) >= 0 {
+			return true
+		}
+	}
+}
+
+// inQuery masks members of JSON, GraphQL and the like in the query of a target.
+func (k *masks) inQuery(s string, t *trace) string {
+	if s = k.inValues(s, t); k.json == nil && k.paths == nil || strings.IndexByte(s, '"') < 0 {
 		return s
 	}
-	return decoded(s, func(v string) string {
-		plain := percentDecode(v)
-		start := strings.TrimLeft(plain, " \t\r\n")
-		if start == "" || start[0] != '{' && start[0] != '[' {
+	var w survey // as some send it who do not encode
+	return k.members(s, false, escapes(s), &w, t)
+}
+
+// inValues masks members of JSON and XML that is the value of a parameter,
+// encoded.
+func (k *masks) inValues(s string, t *trace) string {
+	members := (k.json != nil || k.paths != nil) && (strings.Contains(s, "%22") || strings.Contains(s, "%27"))
+	elements := k.xml != nil && encoded(s, "%3c")
+	if !members && !elements {
+		return s
+	}
+	return recoded(s, percentEncodeAll, func(v string) string {
+		was := percentDecode(v)
+		plain := was
+		if members {
+			start := strings.TrimLeft(plain, " \t\r\n")
+			var w survey
+			plain = k.members(plain, start != "" && (start[0] == '{' || start[0] == '['), escapes(plain), &w, t)
+		}
+		if elements && strings.IndexByte(plain, '<') >= 0 {
+			plain = k.xml.mask(plain, true, t)
+		}
+		if plain == was {
 			return v
 		}
-		var w survey
-		return k.members(plain, true, escapes(plain), &w, t)
+		return plain
 	})
+}
+
+// inFields masks members of JSON that is the value of a field.
+func (k *masks) inFields(m *message.Message, part string, t *trace) {
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		if len(f.Value) < 2 || f.Value[0] != '{' && f.Value[0] != '[' {
+			continue
+		}
+		t.at(part + "." + t.header(f.Name))
+		var w survey
+		if v := k.members(f.Value, true, escapes(f.Value), &w, t); v != f.Value {
+			f.Value, f.Children = v, nil
+			m.Hold(len(v))
+		}
+		t.at(part)
+	}
 }
 
 func (k *masks) multipart(s, boundary string, cut bool, depth int, t *trace) string {
@@ -323,7 +435,7 @@ func (k *masks) multipart(s, boundary string, cut bool, depth int, t *trace) str
 				return w.hit(t, "", kindString, content)
 			}
 		}
-		return k.text(partType(head), content, cut, depth+1, t)
+		return k.narrow(partType(head), content, cut, depth+1, t)
 	})
 	for _, d := range k.detect { // what stands in the heads of the parts and around them
 		if d.body {

@@ -106,22 +106,27 @@ func (n *names) any() *with {
 }
 
 // parameter is find for the name of a parameter as it was sent: decoded, and
-// with the parts of a name such as user[password].
+// with the parts of a name such as user[password], and the last part of one such
+// as user.password, form:password and page$password.
 func (n *names) parameter(name string) *with {
 	if w := n.find(name); w != nil {
 		return w
 	}
-	if strings.IndexByte(name, '%') >= 0 || strings.IndexByte(name, '+') >= 0 {
-		name = percentDecode(name)
-		if w := n.find(strings.TrimSpace(name)); w != nil {
-			return w
-		}
+	if plainName(name) {
+		return nil
+	}
+	name = strings.TrimFunc(percentDecode(name), func(r rune) bool { return r <= ' ' })
+	if w := n.find(name); w != nil {
+		return w
 	}
 	open := strings.IndexByte(name, '[')
 	if open < 0 {
-		return nil
+		return n.ending(name)
 	}
 	if w := n.find(name[:open]); w != nil {
+		return w
+	}
+	if w := n.ending(name[:open]); w != nil {
 		return w
 	}
 	for rest := name[open:]; ; {
@@ -135,6 +140,21 @@ func (n *names) parameter(name string) *with {
 			return w
 		}
 	}
+}
+
+// ending is find for what stands behind the last byte that parts a name.
+func (n *names) ending(name string) *with {
+	return n.find(name[strings.LastIndexAny(name, ".:$&?;")+1:])
+}
+
+// plainName tells whether name has no parts and nothing that is encoded.
+func plainName(name string) bool {
+	for i := range len(name) {
+		if !tokenByte(name[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // fold is the one spelling of a byte of a name.

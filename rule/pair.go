@@ -31,23 +31,36 @@ func (n *names) nested(s string, stop byte, depth int, t *trace, under string) s
 	return n.flat(s, stop, t, under)
 }
 
-// encodedPair tells whether there is an encoded '=' in s.
-func encodedPair(s string) bool {
-	for {
-		i := strings.Index(s, "%3")
-		if i < 0 || i+2 >= len(s) {
+// encodedPair tells whether there is an encoded '=' in s, perhaps encoded again.
+func encodedPair(s string) bool { return encoded(s, "%3d") || encoded(s, "%253d") }
+
+// mayHoldPair tells, of most values, that there is no parameter in them.
+func mayHoldPair(s string) bool {
+	return strings.IndexByte(s, '=') >= 0 || strings.IndexByte(s, '%') >= 0 && encodedPair(s)
+}
+
+// encoded tells whether s holds v, which ends with a letter, in either case.
+func encoded(s, v string) bool {
+	for n := len(v) - 1; ; {
+		i := strings.Index(s, v[:n])
+		if i < 0 || i+n >= len(s) {
 			return false
 		}
-		if s[i+2]|0x20 == 'd' {
+		if s[i+n]|0x20 == v[n] {
 			return true
 		}
-		s = s[i+2:]
+		s = s[i+n:]
 	}
 }
 
 // decoded hands each encoded part of s to mask, which returns it as it is, or
 // decoded and perhaps changed; only what was changed is put into s.
 func decoded(s string, mask func(part string) string) string {
+	return recoded(s, percentEncode, mask)
+}
+
+// recoded is decoded with an encoding for what was changed.
+func recoded(s string, encode func(string) string, mask func(part string) string) string {
 	var out splice
 	for at := 0; at < len(s); {
 		end := at
@@ -56,7 +69,7 @@ func decoded(s string, mask func(part string) string) string {
 		}
 		if v := s[at:end]; strings.IndexByte(v, '%') >= 0 {
 			if now := mask(v); now != v && now != percentDecode(v) {
-				out.put(s, at, end, percentEncode(now))
+				out.put(s, at, end, encode(now))
 			}
 		}
 		at = end + 1
@@ -107,30 +120,8 @@ func parts(c byte) bool {
 	return false
 }
 
-// links masks parameters of URLs that stand in a text. In one of JSON, what they
-// consist of may be written with escapes.
-func (n *names) links(s string, esc bool, t *trace) string {
-	if esc && (strings.Contains(s, `\u003d`) || strings.Contains(s, `\u003D`)) {
-		var out splice
-		for at := 0; at < len(s); {
-			from := nextQuote(s, at, 0)
-			if from < 0 {
-				break
-			}
-			end := nextQuote(s, from+1, 0)
-			if end < 0 {
-				end = len(s)
-			}
-			if v := s[from+1 : end]; escapes(v) {
-				plain := unescapeOnce(v)
-				if masked := n.link(plain, t); masked != plain {
-					out.put(s, from+1, end, escape(masked))
-				}
-			}
-			at = end + 1
-		}
-		s = out.end(s)
-	}
+// links masks parameters of URLs that stand in a text.
+func (n *names) links(s string, t *trace) string {
 	if s = n.link(s, t); !encodedPair(s) {
 		return s
 	}
@@ -164,7 +155,10 @@ func (n *names) link(s string, t *trace) string {
 			continue
 		}
 		end := i + 1
-		for end < len(s) && s[end] > ' ' && s[end] != '&' && s[end] != '"' && s[end] != '\'' && s[end] != '<' && s[end] != '>' && s[end] != '\\' {
+		for end < len(s) && s[end] > ' ' && s[end] != '&' && s[end] != '"' && s[end] != '\'' && s[end] != '<' && s[end] != '>' {
+			if s[end] == '\\' && !strings.HasPrefix(s[end:], `\/`) {
+				break
+			}
 			end++
 		}
 		if v := s[i+1 : end]; v != "" && !w.done(v) {
@@ -174,10 +168,10 @@ func (n *names) link(s string, t *trace) string {
 	}
 }
 
-// urls masks the parameters in the target of a request and in the fields that
-// hold URLs.
-func (n *names) urls(m *message.Message, t *trace) {
-	if strings.IndexByte(m.Target, '=') >= 0 {
+// urls masks the parameters in the target of a request and in those fields,
+// which hold URLs.
+func (n *names) urls(m *message.Message, fields *names, t *trace) {
+	if mayHoldPair(m.Target) {
 		path, query := m.Target, ""
 		if i := strings.IndexByte(path, '?'); i >= 0 {
 			path, query = path[:i], path[i:]
@@ -191,7 +185,7 @@ func (n *names) urls(m *message.Message, t *trace) {
 	}
 	for i := range m.Fields {
 		f := &m.Fields[i]
-		if len(f.Value) > 0 && urlField(f.Name) && strings.IndexByte(f.Value, '=') >= 0 {
+		if len(f.Value) > 0 && mayHoldPair(f.Value) && fields.find(f.Name) != nil {
 			under := ""
 			if t != nil {
 				under = t.header(f.Name) + "."
@@ -202,26 +196,6 @@ func (n *names) urls(m *message.Message, t *trace) {
 			}
 		}
 	}
-}
-
-// urlField tells whether a field of this name holds URLs. It knows most names
-// that are none by their length.
-func urlField(name string) bool {
-	switch len(name) {
-	case 4:
-		return message.EqualFold(name, "Link")
-	case 6:
-		return message.EqualFold(name, "Origin")
-	case 7:
-		return message.EqualFold(name, "Referer") || message.EqualFold(name, "Refresh")
-	case 8:
-		return message.EqualFold(name, "Location")
-	case 11:
-		return message.EqualFold(name, "Destination")
-	case 16:
-		return message.EqualFold(name, "Content-Location") || message.EqualFold(name, "Content_Location")
-	}
-	return false
 }
 
 // cookies masks cookies by name in Cookie and Set-Cookie.

@@ -17,7 +17,7 @@ func SecretHeaders() []string {
 		"Api-Key", "Apikey", "X-Api-Key", "X-Apikey", "X-Api-Token", "X-Api-Secret",
 		"X-Auth", "X-Auth-Key", "X-Auth-Token", "X-Access-Token", "X-Id-Token", "X-Refresh-Token", "X-Session-Token", "X-User-Token",
 		"X-Authorization", "X-Forwarded-Authorization", "X-Original-Authorization", "X-Forwarded-Access-Token",
-		"X-Csrf-Token", "X-Csrftoken", "X-Xsrf-Token", "Access-Token", "Auth-Token", "Token", "X-Token", "X-Secret", "X-Password",
+		"Sec-Websocket-Protocol", "X-Csrf-Token", "X-Csrftoken", "X-Xsrf-Token", "Access-Token", "Auth-Token", "Token", "X-Token", "X-Secret", "X-Password",
 		// clouds and products
 		"X-Amz-Security-Token", "X-Aws-Ec2-Metadata-Token", "X-Amzn-Oidc-Accesstoken", "X-Amzn-Oidc-Data",
 		"X-Amz-Server-Side-Encryption-Customer-Key", "X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key",
@@ -40,9 +40,11 @@ type Secrets struct {
 	urls   *with // stands for fields that hold a URL
 }
 
-// urlFields are the header fields that hold URLs.
+// urlFields are the header fields that hold URLs, or what proxies write of one.
 func urlFields() []string {
-	return []string{"Location", "Content-Location", "Referer", "Destination", "Origin", "Refresh", "Link"}
+	return []string{"Location", "Content-Location", "Referer", "Destination", "Origin", "Refresh", "Link",
+		"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Forwarded-Uri", "X-Forwarded-Url", "X-Request-Uri", "X-Envoy-Original-Path", "X-Accel-Redirect",
+		"X-Auth-Request-Redirect", "X-Waws-Unencoded-Url", "Hx-Current-Url", "Hx-Redirect", "Hx-Push-Url", "Hx-Replace-Url"}
 }
 
 // NewSecrets returns a mask for the header fields with these names.
@@ -93,7 +95,7 @@ func eachHalf(x *message.Exchange, t *trace, f func(*message.Message, *trace)) {
 func (s *Secrets) Mask(m *message.Message) { s.mask(m, nil) }
 
 func (s *Secrets) mask(m *message.Message, t *trace) {
-	if v := m.Target; v != "" && (v[0] != '/' || strings.Contains(v, "://")) {
+	if v := m.Target; mayHoldUser(v) {
 		if m.Target = target(m.Op, v); m.Target != v {
 			m.Hold(len(m.Target))
 			s.urls.note(t, "target", Redacted)
@@ -111,7 +113,7 @@ func (s *Secrets) mask(m *message.Message, t *trace) {
 			}
 		}
 		if w == s.urls {
-			if v := urls(f.Value); v != f.Value {
+			if v := locators(f.Value); v != f.Value {
 				f.Value = v
 				m.Hold(len(v))
 				w.note(t, t.header(f.Name), Redacted)
@@ -167,47 +169,4 @@ func (n *names) odd(m *message.Message, f *message.Field, except *with, t *trace
 // token tells whether r may stand in one of our names.
 func token(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
-}
-
-func target(op, t string) string {
-	if op == "CONNECT" && !strings.Contains(t, "://") {
-		return authority(t)
-	}
-	return urls(t)
-}
-
-// urls masks user and password in each URL in s.
-func urls(s string) string {
-	var out splice
-	for from := 0; ; {
-		at := strings.Index(s[from:], "://")
-		if at < 0 {
-			return out.end(s)
-		}
-		from += at + len("://")
-		if end := userinfo(s, from); end >= 0 && s[from:end] != Redacted {
-			out.put(s, from, end, Redacted)
-		}
-	}
-}
-
-// authority is urls for the authority of a URL alone.
-func authority(s string) string {
-	if end := userinfo(s, 0); end >= 0 {
-		return Redacted + s[end:]
-	}
-	return s
-}
-
-// userinfo returns where user and password end in the authority (RFC 3986
-// section 3.2) that begins at from; -1 if there are none.
-func userinfo(s string, from int) int {
-	end := len(s)
-	if n := strings.IndexAny(s[from:], "/?# \t\r\n,;<>\"'\\"); n >= 0 {
-		end = from + n
-	}
-	if n := strings.LastIndexByte(s[from:end], '@'); n >= 0 {
-		return from + n
-	}
-	return -1
 }

@@ -3,6 +3,7 @@ package rule
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 	"unsafe"
 )
 
@@ -47,7 +48,7 @@ const (
 	seenBare    = 1 << iota // a colon behind a byte that ends a name that is sought
 	seenSingle              // one behind a single quotation mark
 	seenJWT                 // yJ
-	seenSlashes             // //
+	seenSlashes             // // or \/, or another of two that is as rare
 	seenUnicode             // \u
 	seenSpaced              // a colon behind a space
 	seenOdd                 // a colon behind a control character
@@ -109,7 +110,7 @@ func newSought() *sought {
 		set                                    byte
 		firstLow, firstHigh, lastLow, lastHigh string
 	}{
-		{seenBare, "", "", "j", "3"}, {seenSingle, "7", "2", "j", "3"}, {seenJWT, "9", "7", "j", "4"}, {seenSlashes, "o", "2", "o", "2"},
+		{seenBare, "", "", "j", "3"}, {seenSingle, "7", "2", "j", "3"}, {seenJWT, "9", "7", "j", "4"}, {seenSlashes, "ol", "25", "o", "2"},
 		{seenUnicode, "l", "5", "5", "7"}, {seenSpaced, "0", "2", "j", "3"}, {seenOdd, anyNibble, "01", "j", "3"}, {seenNamed, "27", "2", "j", "3"},
 	} {
 		p.first.add(v.set, v.firstLow, v.firstHigh)
@@ -148,7 +149,7 @@ func (p *sought) names(all ...*jsonNames) {
 			p.ends[i].add(backslashSet, anyNibble, high)
 		}
 	}
-	sets := map[string]byte{}
+	var sets endSets
 	for _, j := range all {
 		if j == nil {
 			continue
@@ -166,11 +167,7 @@ func (p *sought) names(all ...*jsonNames) {
 				continue
 			}
 			end := name[len(name)-len(p.ends):]
-			set, known := sets[end]
-			if !known {
-				set = 1 << (len(sets) % 7)
-				sets[end] = set
-			}
+			set := sets.add(end)
 			for i := range p.ends {
 				p.ends[i].end(set, end[len(end)-1-i])
 			}
@@ -184,6 +181,48 @@ func (p *sought) names(all ...*jsonNames) {
 	careful := *p
 	careful.wants |= wantEscaped
 	p.careful = &careful
+}
+
+// endSets shares out the ends of names over the sets there are.
+type endSets struct {
+	known map[string]byte
+	bytes [7][3]string // that the ends of a set have at each place
+}
+
+// add returns the set of an end. Where there are more ends than sets, one joins
+// the set that then takes the fewest others for its own.
+func (e *endSets) add(end string) (set byte) {
+	if set, known := e.known[end]; known {
+		return set
+	}
+	best, least := 0, 0
+	for k, b := range e.bytes {
+		was, now := 1, 1
+		for i := range b {
+			was *= len(b[i])
+			now *= len(b[i])
+			if strings.IndexByte(b[i], end[i]) < 0 {
+				now += now / max(len(b[i]), 1)
+			}
+		}
+		if b[0] == "" {
+			best = k
+			break
+		}
+		if more := now - was; k == 0 || more < least {
+			best, least = k, more
+		}
+	}
+	for i := range e.bytes[best] {
+		if b := &e.bytes[best][i]; strings.IndexByte(*b, end[i]) < 0 {
+			*b += end[i : i+1]
+		}
+	}
+	if e.known == nil {
+		e.known = map[string]byte{}
+	}
+	e.known[end] = 1 << best
+	return 1 << best
 }
 
 // end puts a byte into a set in all its spellings.

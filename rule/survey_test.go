@@ -99,7 +99,8 @@ func plainly(s string) (facts []bool) {
 	for c := range byte(' ') {
 		odd = odd || strings.Contains(s, string([]byte{c, ':'}))
 	}
-	for _, v := range []string{"yJ", "//", `\u`, " :", "':", `\`, "+", "<", "@", "%", "="} {
+	facts = append(facts, strings.Contains(s, "//") || strings.Contains(s, `\/`) || strings.Contains(s, ",/") || strings.Contains(s, "_/"))
+	for _, v := range []string{"yJ", `\u`, " :", "':", `\`, "+", "<", "@", "%", "="} {
 		facts = append(facts, strings.Contains(s, v))
 	}
 	facts = append(facts, strings.Contains(s, `":`) || strings.Contains(s, "':"))
@@ -107,7 +108,7 @@ func plainly(s string) (facts []bool) {
 }
 
 func (v *survey) plainly() (facts []bool) {
-	for _, k := range []byte{seenJWT, seenSlashes, seenUnicode, seenSpaced, seenSingle} {
+	for _, k := range []byte{seenSlashes, seenJWT, seenUnicode, seenSpaced, seenSingle} {
 		facts = append(facts, v.seen(k))
 	}
 	for _, k := range []byte{hasSlash, hasPlus, hasLess, hasAt, hasPercent, hasEquals} {

@@ -15,7 +15,7 @@ func TestWrapped(t *testing.T) {
 			"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\na=1&s=[REDACTED]"},
 		{"form with a long name", "", "a23456789a123456789a123456789a123456789a123456789a123456789a123456789=1&s=SECRET",
 			"a23456789a123456789a123456789a123456789a123456789a123456789a123456789=1&s=[REDACTED]"},
-		{"JSON in a form", "application/x-www-form-urlencoded", "x=1&payload=%7B%22u%22%3A%7B%22p%22%3A%22SECRET%22%7D%7D&y=%22z%22", "x=1&payload={%22u%22:{%22p%22:%22[REDACTED]%22}}&y=%22z%22"},
+		{"JSON in a form", "application/x-www-form-urlencoded", "x=1&payload=%7B%22u%22%3A%7B%22p%22%3A%22SECRET%22%7D%7D&y=%22z%22", "x=1&payload=%7B%22u%22%3A%7B%22p%22%3A%22[REDACTED]%22%7D%7D&y=%22z%22"},
 		{"URL in a form", "application/x-www-form-urlencoded", "to=https%3A%2F%2Fh%2F%3Fs%3DSECRET%26b%3D2&a=1", "to=https://h/%3Fs%3D[REDACTED]%26b%3D2&a=1"},
 		{"URL in JSON", "application/json", `{"next":"https://h/?a=1&s=SECRET&b=2","s=1":"s=2"}`, `{"next":"https://h/?a=1&s=[REDACTED]&b=2","s=1":"s=2"}`},
 		{"URL in JSON as Go writes it", "application/json", `["/?a=1\u0026s=SECRET\u0026b=2"]`, `["/?a=1\u0026s=[REDACTED]\u0026b=2"]`},
@@ -40,7 +40,7 @@ func TestWrapped(t *testing.T) {
 	for text, want := range map[string]string{
 		"/a?to=http%3A%2F%2Fh%2F%3Fs%3DSECRET":   "/a?to=http://h/%3Fs%3D[REDACTED]",
 		"/a?q=a%3Db&to=b":                        "/a?q=a%3Db&to=b",
-		"/a?v=%7B%22s%22%3A%22SECRET%22%7D&b=%2": "/a?v={%22s%22:%22[REDACTED]%22}&b=%2",
+		"/a?v=%7B%22s%22%3A%22SECRET%22%7D&b=%2": "/a?v=%7B%22s%22%3A%22[REDACTED]%22%7D&b=%2",
 		"/a?to=http://u:SECRET@h/":               "/a?to=http://[REDACTED]@h/",
 	} {
 		x := exchange()

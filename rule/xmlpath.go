@@ -2,7 +2,9 @@ package rule
 
 import (
 	"errors"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // xmlPaths masks what elements and attributes hold, by paths such as
@@ -199,12 +201,12 @@ func (x *xmlWalk) walk(i, to int) bool {
 		}
 		x.wrapped(i, i+k)
 		i += k
-		if x.inner && strings.HasPrefix(s[i:], "<!") {
+		if x.inner && (strings.HasPrefix(s[i:], "<!") || strings.HasPrefix(s[i:], "<?")) {
 			i += len("<!")
 			continue
 		}
 		if end := skipMarkup(s, i); end > i {
-			if !x.inner && strings.HasPrefix(s[i:], "<!") {
+			if !x.inner {
 				blind := x.blind
 				x.blind, x.inner = true, true
 				x.walk(i+len("<!"), max(i+len("<!"), end-len("]]>")))
@@ -225,7 +227,7 @@ func (x *xmlWalk) walk(i, to int) bool {
 			i = end
 			continue
 		}
-		if !x.paths.attributes.empty() {
+		if !x.paths.attributes.empty() || strings.IndexByte(s[i:end], '&') >= 0 {
 			x.attributes(tag, i+1+len(tag), end)
 		}
 		if !open {
@@ -253,14 +255,17 @@ func (x *xmlWalk) walk(i, to int) bool {
 // that pass on what others said write it.
 func (x *xmlWalk) wrapped(from, to int) {
 	v := x.s[from:to]
-	if x.inner || !strings.Contains(v, "&lt;") {
+	if x.inner || strings.IndexByte(v, '&') < 0 {
 		return
 	}
 	plain := xmlText(v)
+	if strings.IndexByte(plain, '<') < 0 {
+		return
+	}
 	in := xmlWalk{paths: x.paths, s: plain, blind: true, inner: true, trace: x.trace}
 	in.walk(0, len(plain))
 	if masked := in.out.end(plain); masked != plain {
-		x.out.put(x.s, from, to, strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(masked))
+		x.out.put(x.s, from, to, toEntities(masked))
 	}
 }
 
@@ -336,6 +341,8 @@ func (x *xmlWalk) attributes(tag string, at, end int) {
 		w := x.paths.on(lookup(&x.paths.attributes, name), x.stack, name, x.blind)
 		if w != nil && from < to {
 			x.hit(w, "@"+name, from, to, s[from:to])
+		} else {
+			x.wrapped(from, to)
 		}
 	}
 }
@@ -421,10 +428,56 @@ func nameByte(c byte) bool {
 	return c > ' ' && c != '>' && c != '/' && c != '=' && c != '<' && c != '"' && c != '\''
 }
 
-// xmlText undoes the references that every document knows.
+// xmlText undoes the references that every document knows, and those to
+// characters by their numbers.
 func xmlText(s string) string {
-	if strings.IndexByte(s, '&') < 0 {
+	i := strings.IndexByte(s, '&')
+	if i < 0 {
 		return s
 	}
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&amp;", "&").Replace(s)
+	b := append(make([]byte, 0, len(s)), s[:i]...)
+	for i < len(s) {
+		if s[i] == '&' {
+			if r, n := reference(s[i:]); n > 0 {
+				b = utf8.AppendRune(b, r)
+				i += n
+				continue
+			}
+		}
+		b = append(b, s[i])
+		i++
+	}
+	return string(b)
+}
+
+// reference reads the one that s begins with; n is 0 for none.
+func reference(s string) (r rune, n int) {
+	end := strings.IndexByte(s[:min(len(s), 12)], ';')
+	if end < 0 {
+		return 0, 0
+	}
+	switch name := s[1:end]; name {
+	case "lt":
+		r = '<'
+	case "gt":
+		r = '>'
+	case "quot":
+		r = '"'
+	case "apos":
+		r = '\''
+	case "amp":
+		r = '&'
+	default:
+		digits, ok := strings.CutPrefix(name, "#")
+		base := 10
+		if len(digits) > 1 && digits[0]|0x20 == 'x' {
+			digits, base = digits[1:], 16
+		}
+		v, err := strconv.ParseUint(digits, base, 32)
+		if !ok || err != nil || v == 0 || v > utf8.MaxRune {
+			return 0, 0
+		}
+		r = rune(v)
+	}
+	return r, end + 1
 }
