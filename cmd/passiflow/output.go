@@ -53,6 +53,8 @@ type outputs struct {
 	meter  *meter
 	log    *slog.Logger
 	ends   bool // by itself, with the files it reads
+	frames bool // packets go to a file
+	mixed  bool // it was told that they are of several kinds of links
 }
 
 // openOutputs opens what c asks for and enters it in e.
@@ -86,6 +88,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		return &exit{exitUsage, err}
 	}
 	if file := c.Output.Write; file != "" {
+		o.frames = true
 		w, err := create(file, p)
 		if err != nil {
 			return err
@@ -135,6 +138,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		}
 		switch {
 		case to.Frames != nil:
+			o.frames = true
 			f := sink.NewFrames(to.Frames, q)
 			o.all = append(o.all, &output{name: "packets to " + s.Name, label: s.Name, queue: f})
 			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f, false)})
@@ -358,6 +362,27 @@ func (s summaries) Push(ctx context.Context, batch []*flow.Summary) {
 		all[i] = &message.Exchange{Flow: x.Flow, Summary: x}
 	}
 	s.to.Push(ctx, all)
+}
+
+// tellMixed says once that a file of packets has several kinds of links in it,
+// which pcapng allows and libpcap does not.
+func (o *outputs) tellMixed(sources []source.Source) {
+	if !o.frames || o.mixed {
+		return
+	}
+	var first *source.Interface
+	for _, s := range sources {
+		for _, i := range s.Interfaces() {
+			if first == nil {
+				first = &i
+			} else if i.Link != first.Link {
+				o.mixed = true
+				o.log.Warn("the file of packets has several kinds of links: tshark and passiflow read it, tcpdump does not; capture one kind at a time for that",
+					"links", fmt.Sprintf("%s: %d, %s: %d", first.Name, first.Link, i.Name, i.Link))
+				return
+			}
+		}
+	}
 }
 
 // framers makes what writes the packets of each worker, with atOnce each by

@@ -72,6 +72,7 @@ func runCapture(ctx context.Context, p *process, c *config.Config, warnings conf
 		out.meter.run.Store(s)
 	}
 	s.announce(text, live)
+	out.tellMixed(sources)
 	return s.run(ctx)
 }
 
@@ -160,6 +161,7 @@ func (s *captureRun) run(parent context.Context) error {
 func (s *captureRun) end(w *watch, err error) error {
 	w.clear()
 	s.showLedger()
+	s.out.tellMixed(s.sources)
 	s.out.tellWaiting(s.config, s.process)
 	if s.process.ended != nil {
 		st := s.flow.Stats()

@@ -161,21 +161,21 @@ func (w *writer) Head(dst []byte) []byte {
 func (w *writer) Append(dst []byte, p *packet.Packet, at *source.Interface) []byte {
 	begin := len(dst)
 	size, wire := len(p.Data), max(p.Length, len(p.Data))
-	head, tagged := tag(p)
-	if tagged {
-		size, wire = size+4, wire+4
+	link := p.Link
+	l, ok := tag(p)
+	if !ok {
+		if l, ok = bare(p, at); ok {
+			link = packet.LinkEthernet
+		}
 	}
+	size, wire = size+l.n-l.used, wire+l.n-l.used
 	t := uint64(p.Time)
-	dst = appendU32(dst, blockPacket, 0, w.id(key{at.Name, p.Link}), uint32(t>>32), uint32(t), uint32(size), uint32(wire))
-	if tagged {
-		dst = append(dst, head.bytes[:head.n]...)
-		dst = append(dst, p.Data[head.used:]...)
-	} else {
-		dst = append(dst, p.Data...)
-	}
+	dst = appendU32(dst, blockPacket, 0, w.id(key{at.Name, link}), uint32(t>>32), uint32(t), uint32(size), uint32(wire))
+	dst = append(dst, l.bytes[:l.n]...)
+	dst = append(dst, p.Data[l.used:]...)
 	dst = pad(dst, size)
 	if w.cfg.Tunnels && p.Outer.Kind != packet.NoTunnel {
-		dst = appendComment(dst, p.Outer)
+		dst = appendComment(dst, p.Outer, link != p.Link)
 	}
 	return end(dst, begin)
 }

@@ -108,6 +108,46 @@ func TestTagsGoBack(t *testing.T) {
 	}
 }
 
+// A tunnel carries Ethernet and IP by itself, and no file may have both.
+func TestOneLinkForATunnel(t *testing.T) {
+	const four, six = "\x45ipv4", "\x60ipv6"
+	zero := strings.Repeat("\x00", 12)
+	w := New(DefaultConfig())
+	at := source.Interface{Name: "geneve://[::]:6081", Link: packet.LinkEthernet}
+	var frames []byte
+	for _, p := range []packet.Packet{
+		{Data: []byte(four), Length: 5, Link: packet.LinkIPv4},
+		{Data: []byte(six), Length: 9, Link: packet.LinkIPv6},
+		{Data: []byte(ether + "\x08\x00" + four), Length: 19, Link: packet.LinkEthernet},
+	} {
+		p.Outer = packet.Tunnel{Kind: packet.GENEVE, ID: 7}
+		frames = w.Append(frames, &p, &at)
+	}
+	file := append(w.Head(nil), frames...)
+	got, interfaces := read(t, file)
+	if d := cmp.Diff([]source.Interface{at}, interfaces); d != "" {
+		t.Error(d)
+	}
+	for i, want := range []struct {
+		data   string
+		length int
+	}{{zero + "\x08\x00" + four, 19}, {zero + "\x86\xdd" + six, 23}, {ether + "\x08\x00" + four, 19}} {
+		if string(got[i].Data) != want.data || got[i].Length != want.length {
+			t.Errorf("packet %d: %q of %d", i, got[i].Data, got[i].Length)
+		}
+	}
+	if n := strings.Count(string(file), "geneve 7, no Ethernet inside"); n != 2 {
+		t.Errorf("%d packets are said to have had no Ethernet header", n)
+	}
+	// What an interface of IP has is as it was.
+	w = New(DefaultConfig())
+	p := packet.Packet{Data: []byte(four), Link: packet.LinkIPv4}
+	frames = w.Append(nil, &p, &source.Interface{Name: "tun0", Link: packet.LinkIPv4})
+	if got, _ := read(t, append(w.Head(nil), frames...)); string(got[0].Data) != four || got[0].Link != packet.LinkIPv4 {
+		t.Errorf("%+v", got[0])
+	}
+}
+
 func TestHeadTellsWhatIsNew(t *testing.T) {
 	w := New(DefaultConfig())
 	w.Add(source.Interface{Name: "if0", Link: packet.LinkRaw})
@@ -197,6 +237,8 @@ func TestTools(t *testing.T) {
 	copy(ip[12:], []byte{10, 0, 0, 1, 10, 0, 0, 2})
 	p := packet.Packet{Time: 1_700_000_000_123_456_789, Data: []byte(ether + "\x08\x00" + string(ip)), Length: 1000, Link: packet.LinkEthernet, TagType: 0x8100, Tag: 7, Outer: packet.Tunnel{Kind: packet.VXLAN, ID: 42}}
 	frames := w.Append(nil, &p, &eth0)
+	alone := packet.Packet{Time: p.Time, Data: ip, Length: len(ip), Link: packet.LinkIPv4, Outer: packet.Tunnel{Kind: packet.GENEVE, ID: 7}}
+	frames = w.Append(frames, &alone, &source.Interface{Name: "geneve", Link: packet.LinkEthernet})
 	path := filepath.Join(t.TempDir(), "x.pcapng")
 	if err := os.WriteFile(path, append(w.Head(nil), frames...), 0o600); err != nil {
 		t.Fatal(err)
@@ -205,9 +247,9 @@ func TestTools(t *testing.T) {
 		tool string
 		want []string
 	}{
-		{"tcpdump -r FILE -nn -e -tt --nano", []string{"1700000000.123456789", "length 1004", "vlan 7", "10.0.0.1 > 10.0.0.2"}},
-		{"tshark -r FILE -T fields -e frame.time_epoch -e frame.cap_len -e frame.len -e vlan.id -e frame.interface_name -e frame.comment", []string{"1700000000.123456789\t38\t1004\t7\teth0\tvxlan 42"}},
-		{"capinfos FILE", []string{"Number of packets:   1", "Capture application: passiflow", "Name = eth0", "nanoseconds (9)", "Capture length = 262144"}},
+		{"tcpdump -r FILE -nn -e -tt --nano", []string{"1700000000.123456789", "length 1004", "vlan 7", "10.0.0.1 > 10.0.0.2", "00:00:00:00:00:00 > 00:00:00:00:00:00", "length 34"}},
+		{"tshark -r FILE -T fields -e frame.time_epoch -e frame.cap_len -e frame.len -e vlan.id -e frame.interface_name -e frame.comment", []string{"1700000000.123456789\t38\t1004\t7\teth0\tvxlan 42", "1700000000.123456789\t34\t34\t\tgeneve\tgeneve 7, no Ethernet inside"}},
+		{"capinfos FILE", []string{"Number of packets:   2", "Capture application: passiflow", "Name = eth0", "nanoseconds (9)", "Capture length = 262144"}},
 	} {
 		args := strings.Fields(strings.ReplaceAll(c.tool, "FILE", path))
 		t.Run(args[0], func(t *testing.T) {

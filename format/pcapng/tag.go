@@ -5,9 +5,11 @@ import (
 	"strconv"
 
 	"github.com/passiflow/passiflow/packet"
+	"github.com/passiflow/passiflow/source"
 )
 
-// lead is what stands in a frame up to and with its VLAN tag.
+// lead is what a frame begins with in the file where that is not what was
+// captured: up to and with its VLAN tag.
 type lead struct {
 	bytes [26]byte
 	n     int // of bytes
@@ -51,13 +53,35 @@ func tag(p *packet.Packet) (lead, bool) {
 	return l, true
 }
 
+// bare gives IP by itself an Ethernet header without addresses, where the interface
+// is one of Ethernet: a tunnel carries both, and libpcap reads no file that has
+// two kinds of links.
+func bare(p *packet.Packet, at *source.Interface) (lead, bool) {
+	l := lead{n: 14}
+	if at.Link != packet.LinkEthernet {
+		return lead{}, false
+	}
+	switch p.Link {
+	case packet.LinkIPv4:
+		binary.BigEndian.PutUint16(l.bytes[12:], 0x0800)
+	case packet.LinkIPv6:
+		binary.BigEndian.PutUint16(l.bytes[12:], 0x86dd)
+	default:
+		return lead{}, false
+	}
+	return l, true
+}
+
 // appendComment names the tunnel, as "vxlan 42".
-func appendComment(dst []byte, t packet.Tunnel) []byte {
+func appendComment(dst []byte, t packet.Tunnel, alone bool) []byte {
 	at := len(dst)
 	dst = append(dst, optComment, 0, 0, 0)
 	dst = append(dst, t.Kind.String()...)
 	dst = append(dst, ' ')
 	dst = strconv.AppendUint(dst, uint64(t.ID), 10)
+	if alone {
+		dst = append(dst, ", no Ethernet inside"...)
+	}
 	size := len(dst) - at - 4
 	binary.LittleEndian.PutUint16(dst[at+2:], uint16(size))
 	return appendU32(pad(dst, size), 0)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +54,34 @@ func TestLineBuffered(t *testing.T) {
 	for _, c := range []config.Config{line, packets} {
 		if d := pipe(sink.DefaultQueueConfig(), &c, true).Linger; d != time.Duration(0) {
 			t.Errorf("%+v: records wait for %v", c.Output, d)
+		}
+	}
+}
+
+// cooked is one with another kind of link.
+type cooked struct{ source.Source }
+
+func (cooked) Interfaces() []source.Interface {
+	return []source.Interface{{Name: "any", Link: packet.LinkSLL2}}
+}
+
+func TestMixedLinksAreTold(t *testing.T) {
+	for _, c := range []struct {
+		frames  bool
+		sources []source.Source
+		want    string
+	}{
+		{true, []source.Source{onePort{}, cooked{}}, `links="eth0: 1, any: 276"`},
+		{true, []source.Source{onePort{}, onePort{}}, ""},
+		{false, []source.Source{onePort{}, cooked{}}, ""},
+	} {
+		var said bytes.Buffer
+		o := &outputs{log: slog.New(slog.NewTextHandler(&said, nil)), frames: c.frames}
+		for range 2 {
+			o.tellMixed(c.sources)
+		}
+		if n := strings.Count(said.String(), "tcpdump does not"); n > 1 || (n == 1) != (c.want != "") || !strings.Contains(said.String(), c.want) {
+			t.Errorf("%+v: %s", c, said.String())
 		}
 	}
 }
