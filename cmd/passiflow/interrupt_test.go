@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,5 +71,42 @@ func TestInterruptedReplaySendsNothing(t *testing.T) {
 	}
 	if len(asked) > 0 {
 		t.Errorf("%d requests were sent", len(asked))
+	}
+}
+
+// Who writes to standard input gets the same signal and hands over its last
+// packets, which are read.
+func TestLastWordsAreRead(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	records, err := os.Create(filepath.Join(t.TempDir(), "records"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer records.Close()
+	signals := make(chan os.Signal)
+	root := newRoot(&process{stdin: in, stdout: records, stderr: os.Stderr, signals: signals, lastWords: time.Minute})
+	root.SetArgs([]string{"capture", "-r", "-", "--shutdown-grace", "1m"})
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(t.Context()) }()
+	tape := packettest.NewTape()
+	shop(tape)
+	if _, err := out.Write(tape.Bytes()[:200]); err != nil {
+		t.Fatal(err)
+	}
+	signals <- os.Interrupt
+	if _, err := out.Write(tape.Bytes()[200:]); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(records.Name())
+	if n := strings.Count(string(text), `"complete":true`); n != 3 || err != nil {
+		t.Errorf("%d records of 3, %v", n, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/passiflow/passiflow"
@@ -36,6 +37,7 @@ type process struct {
 	stdout, stderr *os.File
 	environ        []string
 	signals        <-chan os.Signal
+	lastWords      time.Duration // how long standard input is read on after a signal
 
 	again   again                           // what another command is told to have the same configuration
 	wrapLog func(slog.Handler) slog.Handler // between a JSON log and its writer; nil: nothing
@@ -57,7 +59,7 @@ func run(args []string) int {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 
-	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), signals: signals}
+	p := &process{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), signals: signals, lastWords: lastWords}
 	which, err := p.chooseProfile(args)
 	switch {
 	case err != nil:

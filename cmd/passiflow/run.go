@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/passiflow/passiflow"
@@ -15,6 +16,10 @@ import (
 // together is how close signals come that mean one: timeout(1) sends its own to
 // the program and then to the group the program is in.
 const together = 500 * time.Millisecond
+
+// lastWords is how long standard input is read on after a signal: who writes to
+// it has mostly got the same signal, and hands over what it still has.
+const lastWords = 250 * time.Millisecond
 
 // errGrace is why the outputs are given up.
 var errGrace = errors.New("the time for it is over")
@@ -141,7 +146,11 @@ func (s *captureRun) run(parent context.Context) error {
 			}
 			s.log.Info("stopping", "signal", sig.String(), "grace", s.config.Run.ShutdownGrace.String())
 			first, grace = time.Now(), time.After(s.config.Run.ShutdownGrace)
-			stop()
+			if slices.Contains(s.config.Capture.Files, "-") {
+				time.AfterFunc(min(s.process.lastWords, s.config.Run.ShutdownGrace), stop)
+			} else {
+				stop()
+			}
 		case <-grace:
 			// Who waits to push is let go, and what is held is counted as lost.
 			giveUp(errGrace)
