@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -108,9 +109,12 @@ func (s *settings) load(p *process, expression []string) (*config.Loader, error)
 
 // loadAll is load for a command that has a filter: its fault is told beside the
 // others.
-func (s *settings) loadAll(p *process, expression []string) (*config.Loader, error) {
-	l, err := s.load(p, expression)
+func (s *settings) loadAll(p *process, args []string) (*config.Loader, error) {
+	l, err := s.load(p, args)
 	if _, _, fault := parseFilter(&s.config.Capture); fault != nil {
+		if len(args) > 0 {
+			fault = fmt.Errorf("%w%s", fault, wordHint(args[0]))
+		}
 		err = errors.Join(err, &exit{exitUsage, fault})
 	}
 	return l, err

@@ -121,12 +121,35 @@ func report(w io.Writer, err error) int {
 		}
 		return code
 	}
-	fmt.Fprintf(w, "passiflow: %s\n", printable(err.Error()))
+	for _, err := range joined(err) {
+		fmt.Fprintf(w, "passiflow: %s\n", printable(err.Error()))
+	}
 	var f *filter.Error
 	if errors.As(err, &f) {
 		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(f.Point(), "\n", "\n  "))
 	}
 	return code
+}
+
+// joined parts what errors.Join has put together.
+func joined(err error) []error {
+	inner := err
+	var e *exit
+	if errors.As(err, &e) && e.Error() == err.Error() {
+		inner = e.err
+	}
+	if j, ok := inner.(interface{ Unwrap() []error }); ok {
+		var all []error
+		var texts []string
+		for _, x := range j.Unwrap() {
+			all = append(all, joined(x)...)
+			texts = append(texts, x.Error())
+		}
+		if strings.Join(texts, "\n") == err.Error() {
+			return all
+		}
+	}
+	return []error{err}
 }
 
 // printable spells out what a terminal would obey: names of files and of

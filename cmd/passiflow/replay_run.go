@@ -49,6 +49,9 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 	if err != nil {
 		return &exit{exitRun, err}
 	}
+	if err := f.openReports(); err != nil {
+		return err
+	}
 	if f.dry {
 		report, err := r.Preview()
 		if err != nil {
@@ -136,34 +139,58 @@ func allow(p *process, yes bool, question string) error {
 	return errors.New("nothing was sent")
 }
 
-// write prints the report and writes it to the files asked for.
+// write writes the report to the files asked for and prints it, whatever fails.
 func (f *replayFlags) write(p *process, r *diff.Report) error {
+	var errs []error
 	for _, name := range f.reports {
-		if err := writeReport(name, r); err != nil {
-			return &exit{exitRun, fmt.Errorf("write report: %w", err)}
-		}
+		errs = append(errs, writeReport(name, r))
 	}
-	var err error
 	switch {
 	case f.quiet:
 	case f.json:
-		err = r.WriteJSON(p.stdout)
+		errs = append(errs, r.WriteJSON(p.stdout))
 	default:
-		err = r.WriteText(p.stdout)
+		errs = append(errs, r.WriteText(p.stdout))
 	}
-	if err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return &exit{exitRun, fmt.Errorf("write report: %w", err)}
 	}
 	return nil
 }
 
-// writeReport writes to a file in the form that its name ends in. The file is
-// for its owner alone, because it shows what servers said.
+// openReports finds out before anything is sent whether it can be told.
+func (f *replayFlags) openReports() error {
+	from, _ := os.Stat(f.options.File) // standard input has no name, and is no file that could be lost
+	for _, name := range f.reports {
+		to, err := openReport(name)
+		if err != nil {
+			return &exit{exitRun, fmt.Errorf("write report: %w", err)}
+		}
+		info, err := to.Stat()
+		to.Close()
+		if err == nil && from != nil && os.SameFile(from, info) {
+			return fmt.Errorf("write report: %s is what is read: name another file", name)
+		}
+	}
+	return nil
+}
+
+// openReport opens a file, for its owner alone: a report shows what servers said.
+func openReport(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+}
+
+// writeReport writes to a file in the form that its name ends in.
 func writeReport(name string, r *diff.Report) (err error) {
-	to, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	to, err := openReport(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
+	if info, err := to.Stat(); err == nil && info.Mode().IsRegular() {
+		if err := to.Truncate(0); err != nil {
+			return err
+		}
+	}
 	return r.Write(to, name)
 }

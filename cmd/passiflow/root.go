@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/passiflow/passiflow/internal/config"
 )
@@ -41,21 +39,16 @@ func newRoot(p *process) *cobra.Command {
 	root.Flags().BoolVarP(&devices, "list-interfaces", "D", false, "list the interfaces and exit")
 	root.Flags().BoolVarP(&about, "version", "V", false, "print version, commit and platform and exit")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w%s\nSee %s --help", err, suggestFlag(c.Flags(), err), c.CommandPath())
+		return fmt.Errorf("%w%s\nSee %s --help", err, flagHint(c, err), c.CommandPath())
 	})
 	root.AddCommand(newCapture(p), newDeliver(p), newInterfaces(p), newCheck(p), newRules(p), newSinks(p), newReplay(p), newVersion(p))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	for _, sub := range root.Commands() {
-		switch sub.Name() {
-		case "help":
-			sub.Run, sub.RunE = nil, func(c *cobra.Command, args []string) error { return helpOn(c.Root(), args) }
-		case "completion":
-			sub.Args, sub.RunE = cobra.ArbitraryArgs, group
-			for _, shell := range sub.Commands() {
-				shell.Args = noArguments
-			}
-		}
+	help, completion := find(root, "help"), find(root, "completion")
+	help.Run, help.RunE = nil, func(c *cobra.Command, args []string) error { return helpOn(c.Root(), args) }
+	completion.Args, completion.RunE = cobra.ArbitraryArgs, group
+	for _, shell := range completion.Commands() {
+		shell.Args = noArguments
 	}
 	return root
 }
@@ -75,7 +68,11 @@ func group(c *cobra.Command, args []string) error {
 	if len(names) == 0 {
 		return noArguments(c, args)
 	}
-	return fmt.Errorf("unknown command %q%s\n%s has: %s\nSee %s --help", args[0], config.DidYouMean(args[0], names), c.CommandPath(), strings.Join(names, ", "), c.CommandPath())
+	hint := config.DidYouMean(args[0], names)
+	if hint == "" && !c.HasParent() {
+		hint = wordHint(args[0])
+	}
+	return fmt.Errorf("unknown command %q%s\n%s has: %s\nSee %s --help", args[0], hint, c.CommandPath(), strings.Join(names, ", "), c.CommandPath())
 }
 
 // noArguments refuses arguments.
@@ -89,21 +86,11 @@ func noArguments(c *cobra.Command, args []string) error {
 // helpOn shows the help of the command that path names.
 func helpOn(c *cobra.Command, path []string) error {
 	for i, name := range path {
-		k := slices.IndexFunc(c.Commands(), func(sub *cobra.Command) bool { return sub.Name() == name })
-		if k < 0 {
+		sub := find(c, name)
+		if sub == nil {
 			return group(c, path[i:])
 		}
-		c = c.Commands()[k]
+		c = sub
 	}
 	return c.Help()
-}
-
-func suggestFlag(flags *pflag.FlagSet, err error) string {
-	_, word, ok := strings.Cut(err.Error(), "unknown flag: --")
-	if !ok {
-		return ""
-	}
-	var names []string
-	flags.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-	return config.DidYouMean("--"+word, names)
 }

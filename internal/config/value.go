@@ -134,6 +134,9 @@ func (v size) Set(s string) error {
 		return err
 	}
 	if n < v.min || n > v.max {
+		if digits := strings.Trim(s, "0123456789"); digits == "" && v.unit > 1 {
+			s += " (of " + FormatSize(v.unit) + ")"
+		}
 		return fmt.Errorf("%s is not from %s to %s", s, FormatSize(v.min), FormatSize(v.max))
 	}
 	*v.p = n

@@ -52,7 +52,7 @@ func openRing(cfg *Config, d *source.Device) (*ring, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, kind|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		if errors.Is(err, os.ErrPermission) {
-			return nil, fmt.Errorf("packet socket: %w: the right CAP_NET_RAW is missing: run as root, or once: sudo setcap cap_net_raw+ep %s", err, executable())
+			return nil, fmt.Errorf("packet socket: %w: the right CAP_NET_RAW is missing: run as root, in a container with --cap-add NET_RAW, or once: sudo setcap cap_net_raw+ep %s", err, executable())
 		}
 		return nil, fmt.Errorf("packet socket: %w", err)
 	}
