@@ -113,6 +113,7 @@ func (d *decoder) Decode(in *protocol.Input, out protocol.Out) (int, error) {
 	if in.Final && t.err == nil && !d.tunnel {
 		d.final(&t)
 	}
+	d.s.earn(t.used)
 	return t.used, t.err
 }
 

@@ -29,6 +29,25 @@ type pool struct {
 	sink    []byte
 	buffers [][]byte // for compressed bodies that have not ended
 	stages  [len(codings{}.list)]stage
+	credit  int64 // what is left of Config.DecodedCredit
+}
+
+// What a body decompresses to without asking for credit: so many bytes, and so
+// many times its compressed size. What people compress stays below; a few bytes
+// that become a MiB, again and again, would keep a worker busy for a thousand
+// times as long as it took to send them.
+const (
+	freeBytes = 4 << 10
+	freeRatio = 64
+)
+
+// creditStep is how many bytes are decompressed on credit before it is asked
+// whether there is any.
+const creditStep = 4 << 10
+
+// earn gives credit for n bytes of messages.
+func (s *shared) earn(n int) {
+	s.pool.credit = min(s.pool.credit+4*int64(n), s.DecodedCredit)
 }
 
 // buffer returns an empty buffer.
@@ -61,9 +80,12 @@ type stage struct {
 	gunzip       gunzip
 	flate        io.ReadCloser
 	brotli       *brotli.Reader
+	narrow       narrow
 	zstd         *zstd.Decoder
 	n            int64
-	limit, early int64         // bytes in all; bytes by the ratio, which counts from ratioFrom
+	limit, early int64 // bytes in all; bytes by the ratio, which counts from ratioFrom
+	free         int64 // bytes that cost no credit
+	credit       *int64
 	buf          *bufio.Reader // for the next stage to read from
 }
 
@@ -72,10 +94,51 @@ const ratioFrom = 1 << 20
 
 // Read implements io.Reader.
 func (st *stage) Read(b []byte) (int, error) {
+	if most := max(st.free-st.n, 0) + creditStep; int64(len(b)) > most {
+		b = b[:most]
+	}
 	n, err := st.r.Read(b)
 	st.n += int64(n)
 	if st.n > st.limit || st.n > ratioFrom && st.n > st.early {
 		return n, errBomb
+	}
+	if over := min(st.n-st.free, int64(n)); over > 0 {
+		if *st.credit -= over; *st.credit < 0 {
+			*st.credit = 0
+			return n, errBomb
+		}
+	}
+	return n, err
+}
+
+// most returns how many bytes the stage may give before it is a bomb.
+func (st *stage) most() int64 {
+	return min(st.limit, max(ratioFrom, st.early), st.free+*st.credit)
+}
+
+// narrow reads brotli whose window it makes no larger than the bytes that are
+// wanted. Up to there the window makes no difference (RFC 7932 section 9.1: no
+// distance reaches behind the beginning), but the decoder takes memory of its
+// size and fills it before it gives the first byte.
+type narrow struct {
+	src   peeker
+	most  int64
+	begun bool
+}
+
+// Read implements io.Reader.
+func (r *narrow) Read(b []byte) (int, error) {
+	n, err := r.src.Read(b)
+	if r.begun || n == 0 {
+		return n, err
+	}
+	r.begun = true
+	if b[0]&1 == 0 || b[0]&0x0e == 0 {
+		return n, err // a window of at most 128 KiB
+	}
+	// Four bits say how large it is: 2^18 to 2^24 bytes, less 16 that no distance reaches.
+	for w := b[0] >> 1 & 7; w > 1 && int64(1)<<(16+w)-16 > r.most; w-- {
+		b[0] = b[0]&^0x0e | (w-1)<<1
 	}
 	return n, err
 }
@@ -119,10 +182,11 @@ func (s *shared) undo(c codings, wire []byte) (body []byte, size int64, err erro
 	head := wire[:min(len(wire), 2)]
 	for i := int(c.n) - 1; ; i-- {
 		st := &p.stages[i]
+		st.n, st.limit, st.early = 0, s.DecodedLimit, int64(len(wire))*s.DecodedRatio
+		st.free, st.credit = freeBytes+freeRatio*int64(len(wire)), &p.credit
 		if err := st.reset(c.list[i], src, head); err != nil {
 			return nil, 0, err
 		}
-		st.n, st.limit, st.early = 0, s.DecodedLimit, int64(len(wire))*s.DecodedRatio
 		if i == 0 {
 			return s.drain(st)
 		}
@@ -191,10 +255,11 @@ func (st *stage) reset(c coding, src peeker, head []byte) (err error) {
 		}
 		st.r = st.flate
 	case brotlied:
+		st.narrow = narrow{src: src, most: st.most()}
 		if st.brotli == nil {
-			st.brotli = brotli.NewReader(src)
+			st.brotli = brotli.NewReader(&st.narrow)
 		} else {
-			err = st.brotli.Reset(src)
+			err = st.brotli.Reset(&st.narrow)
 		}
 		st.r = st.brotli
 	case zstded:

@@ -126,13 +126,18 @@ func FuzzCoding(f *testing.F) {
 	for i, how := range []string{"gzip", "zlib", "br", "zstd", "flate"} {
 		f.Add(squeeze(f, how, "some text to pack, some text to pack"), uint8(i), uint8(0))
 	}
-	sh := &shared{Config: Config{BodyLimit: 1 << 10, DecodedLimit: 1 << 20, DecodedRatio: 100}}
+	sh := &shared{Config: Config{BodyLimit: 1 << 10, DecodedLimit: 1 << 20, DecodedRatio: 100, DecodedCredit: 1 << 20}}
 	f.Fuzz(func(t *testing.T, wire string, a, b uint8) {
 		c := codings{n: 2, list: [6]coding{coding(b % 6), coding(a % 6)}}
 		if c.list[0] == identity {
 			c = codings{n: 1, list: [6]coding{c.list[1]}}
 		}
+		sh.pool.credit = int64(a) << 10
+		before := sh.pool.credit
 		body, size, err := sh.decompress(c, []byte(wire))
+		if left := sh.pool.credit; left < 0 || left > before || size > freeBytes+freeRatio*int64(len(wire))+before+64<<10 {
+			t.Errorf("%d bytes for %d with a credit of %d, which leaves %d", size, len(wire), before, left)
+		}
 		if len(body) > 1<<10 || err == nil && size < int64(len(body)) {
 			t.Errorf("%d bytes of %d, %v", len(body), size, err)
 		}

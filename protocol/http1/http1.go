@@ -29,11 +29,15 @@ type Config struct {
 	// DecodedRatio is how many times its compressed size a body may
 	// decompress to, once it is over 1 MiB. Default 200.
 	DecodedRatio int64
+	// DecodedCredit is what all bodies of one worker may together decompress to
+	// beyond 4 KiB and 64 times their compressed size, in bytes. Each byte of
+	// messages that is read gives 4 back. Default 64 MiB.
+	DecodedCredit int64
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{BodyLimit: 1 << 20, HeadLimit: 64 << 10, FieldLimit: 256, ChunkLine: 4 << 10, DecodedLimit: 64 << 20, DecodedRatio: 200}
+	return Config{BodyLimit: 1 << 20, HeadLimit: 64 << 10, FieldLimit: 256, ChunkLine: 4 << 10, DecodedLimit: 64 << 20, DecodedRatio: 200, DecodedCredit: 64 << 20}
 }
 
 // New describes HTTP/1.x to the core. The value and its decoders share memory
@@ -58,7 +62,11 @@ func New(c Config) protocol.Protocol {
 	if c.DecodedRatio <= 0 {
 		c.DecodedRatio = def.DecodedRatio
 	}
+	if c.DecodedCredit <= 0 {
+		c.DecodedCredit = def.DecodedCredit
+	}
 	s := &shared{Config: c}
+	s.pool.credit = c.DecodedCredit
 	return protocol.Protocol{
 		Name:      "http",
 		Transport: packet.TCP,

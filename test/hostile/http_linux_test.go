@@ -6,6 +6,8 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,61 @@ func TestBombs(t *testing.T) {
 	if r.lines != n {
 		t.Errorf("%d lines of %d", r.lines, n)
 	}
+}
+
+// Bodies of a few bytes that become a MiB each, in one conversation after the
+// other: what they cost is bounded by what was sent, and what others say
+// compressed is still read.
+func TestSmallBombs(t *testing.T) {
+	text := ""
+	for i := range 100 {
+		text += fmt.Sprintf(`{"id":%d,"name":"user %d","good":true},`, i, i*7)
+	}
+	for name, w := range map[string]func(io.Writer) io.WriteCloser{
+		"gzip": func(w io.Writer) io.WriteCloser { z, _ := gzip.NewWriterLevel(w, 9); return z },
+		"br":   func(w io.Writer) io.WriteCloser { return brotli.NewWriterLevel(w, 9) },
+		"br, far": func(w io.Writer) io.WriteCloser {
+			return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: 9, LGWin: 24})
+		},
+		"zstd": func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
+	} {
+		t.Run(name, func(t *testing.T) {
+			squeeze := func(b []byte) string {
+				var out bytes.Buffer
+				z := w(&out)
+				z.Write(b)
+				z.Close()
+				return out.String()
+			}
+			coding, far, _ := strings.Cut(name, ",")
+			size := 1 << 20
+			if far != "" {
+				size = 64 << 20
+			}
+			bomb, honest := squeeze(make([]byte, size)), squeeze([]byte(text))
+			c := record(t)
+			for i := range 2_000 {
+				said := bomb
+				if i%100 == 0 {
+					said = honest
+				}
+				c.exchange(i, get, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n%s", coding, len(said), said)).close()
+			}
+			r := run(t, bound{8 * time.Second, 150}, c.done(), "--rules", rules(t, `keep: response.body contains "good"`))
+			if r.lines != 20 {
+				t.Errorf("%d honest answers of 20", r.lines)
+			}
+		})
+	}
+}
+
+// rules writes a file with one rule.
+func rules(t *testing.T, rule string) string {
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(path, []byte("- "+rule+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func TestHeads(t *testing.T) {
