@@ -149,12 +149,12 @@ func (q *Chunks) Push(ctx context.Context, batch []*message.Chunk) {
 
 func (q *Chunks) push(ctx context.Context, c *message.Chunk) {
 	size := weight(c)
-	q.stats.Pushed.add(size)
 	key := streamKey{c.Flow, c.From}
 	s := q.streams[key]
 	need := size.Bytes
 	switch {
 	case s == nil && !c.First:
+		q.stats.Pushed.add(size)
 		q.stats.Dropped[Shed].add(size)
 		return
 	case s == nil:
@@ -163,6 +163,7 @@ func (q *Chunks) push(ctx context.Context, c *message.Chunk) {
 	for q.config.Policy == Wait && !q.over() && q.full(need) && q.wait(ctx) {
 		q.dispatch()
 	}
+	q.stats.Pushed.add(size) // not before it waits, or it is nowhere meanwhile
 	if s != nil && q.streams[key] != s { // refused while we waited
 		q.stats.Dropped[Shed].add(size)
 		return

@@ -121,13 +121,13 @@ func (q *Queue[T]) Push(ctx context.Context, batch []T) {
 	for _, v := range batch {
 		records, bytes := q.weigh(v)
 		size := Count{records, bytes}
-		q.stats.Pushed.add(size)
 		// One value larger than the bound passes alone.
 		for !q.over() && q.stats.Depth.Bytes > 0 && q.stats.Depth.Bytes+bytes > q.config.Bytes {
 			if q.config.Policy == Drop || !q.waitForRoom(ctx) {
 				break
 			}
 		}
+		q.stats.Pushed.add(size) // not before it waits, or it is nowhere meanwhile
 		full := Full
 		if q.err != nil {
 			full = Failed

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/sink"
 )
 
@@ -205,6 +207,47 @@ func TestQueueWaitEndsWithContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	inOrder(t, p.got, 2)
+}
+
+// The counts add up at any moment, also while somebody waits to push.
+func TestQueueAddsUpWhileSomebodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &place{hold: make(chan struct{})}
+		q := sink.NewQueue[int](p, sink.QueueConfig{Bytes: 20, Batch: 10, Policy: sink.Wait}, ten, nil)
+		go q.Push(t.Context(), []int{0, 1, 2, 3})
+		synctest.Wait()
+		adds(t, q.Stats())
+		if s := q.Stats(); s.Depth.Records != 2 {
+			t.Errorf("nobody waits: %+v", s)
+		}
+		close(p.hold)
+		synctest.Wait()
+		if err := q.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		adds(t, q.Stats())
+		inOrder(t, p.got, 4)
+
+		hold := make(chan struct{})
+		to := newStreams(2)
+		to.before = func(*message.Chunk) error { <-hold; return nil }
+		c := config(5_000)
+		c.Policy = sink.Wait
+		chunks := sink.NewChunks(to.sink(), c)
+		b := &pusher{flow: &flow.Flow{ID: 1}}
+		go chunks.Push(t.Context(), []*message.Chunk{b.chunk(4000, false), b.chunk(4000, true)})
+		synctest.Wait()
+		sum(t, chunks)
+		if s := chunks.Stats(); s.Depth.Records != 1 {
+			t.Errorf("nobody waits: %+v", s)
+		}
+		close(hold)
+		synctest.Wait()
+		if err := chunks.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		sum(t, chunks)
+	})
 }
 
 func TestQueueCloseEndsWithContext(t *testing.T) {
