@@ -36,6 +36,7 @@ func (r *deliveries) open(todo []delivery, elsewhere bool) error {
 	places := make([]string, len(todo))
 	queues := make([]sink.Sink, len(todo))
 	for i, d := range todo {
+		keepFile(d.sink)
 		to, err := d.sink.Setup.Open(builtin.SinkOptions{Log: r.log.With("sink", d.sink.Name), Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
 			Unit: d.sink.UnitIn(c.Output.Unit), Ask: func(q string) error { return allow(p, c.Run.Yes, q) }, Lines: lines, Production: c.Run.Production || production(p)})
 		if err != nil {
@@ -70,6 +71,16 @@ func (r *deliveries) open(todo []delivery, elsewhere bool) error {
 		r.log.Info("delivering", "sink", d.sink.Name, "records", d.spool.Waiting.Records, "directory", d.spool.Directory)
 	}
 	return nil
+}
+
+// keepFile lets s put records behind what its file holds: that is the beginning
+// of what is delivered.
+func keepFile(s *config.Sink) {
+	for _, o := range s.Setup.Options {
+		if to, ok := o.To.(*bool); ok && o.Name == "replace" {
+			*to = false
+		}
+	}
 }
 
 func closeSinks(all []sink.Sink) {

@@ -182,7 +182,14 @@ func TestDeliverRefuses(t *testing.T) {
 	if n, _ := other.got(); n > 0 {
 		t.Errorf("%d records went elsewhere", n)
 	}
-	said := does(t, exitOK, "delivering", "deliver", "--spool", filepath.Join(dir, "webhook"), "--sink", "file="+file, "--elsewhere")
+	// What the file holds is what an earlier delivery brought.
+	if err := os.WriteFile(file, []byte("{\"earlier\":1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings, []byte("sinks: [{kind: file, path: "+file+", replace: true}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := does(t, exitOK, "delivering", "deliver", "--spool", filepath.Join(dir, "webhook"), "--config", settings, "--elsewhere")
 	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err, said)
@@ -190,11 +197,11 @@ func TestDeliverRefuses(t *testing.T) {
 	defer f.Close()
 	n := 0
 	for s := bufio.NewScanner(f); s.Scan(); n++ {
-		if !json.Valid(s.Bytes()) {
-			t.Errorf("%s", s.Bytes())
+		if !json.Valid(s.Bytes()) || strings.Contains(s.Text(), "earlier") != (n == 0) {
+			t.Errorf("line %d: %s", n, s.Bytes())
 		}
 	}
-	if n < 3 {
+	if n < 4 {
 		t.Errorf("%d lines", n)
 	}
 }
