@@ -44,7 +44,7 @@ func newReplay(p *process) *cobra.Command {
 			"reason is counted. To anything but this machine's loopback it sends only after\n" +
 			"asking, or with --yes.\n\n" +
 			"Exit codes: 0 nothing differs, 1 an error while running (also when nothing was\n" +
-			"answered), 2 usage, 4 answers differ.",
+			"answered, or a signal came before the end), 2 usage, 4 answers differ.",
 		Example: "  passiflow replay capture.pcap --to 127.0.0.1:8080\n" +
 			"  passiflow replay exchanges.ndjson --to http://staging.example --yes --speed 10 --report diff.html\n" +
 			"  passiflow replay capture.pcap --to :8080 --speed max --ignore-json '$..updated_at' --rewrite-url '^/v1/ => /v2/'",

@@ -87,6 +87,8 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 		return &exit{exitRun, err}
 	case report.Different > 0:
 		return &exit{exitDiffers, fmt.Errorf("%d of %d answers differ", report.Different, report.Sent)}
+	case report.Stopped && o.Rounds > 0: // nobody knows what the rest would have said
+		return &exit{exitRun, errors.New("stopped before the end of the recording")}
 	}
 	return nil
 }
