@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/passiflow/passiflow/flow"
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/shadow/diff"
@@ -183,16 +182,17 @@ func (s *shadow) Write(ctx context.Context, batch []*message.Exchange) error {
 // spread deals the conversations of batch out to as many goroutines as may be
 // under way, and waits for them.
 func (s *shadow) spread(ctx context.Context, batch []*message.Exchange) error {
-	lanes := map[*flow.Flow][]*message.Exchange{}
-	var order []*flow.Flow
+	lanes := map[uint64][]*message.Exchange{} // by Flow.ID: of a spool, each record has its own Flow
+	var order []uint64
 	for _, x := range batch {
 		if s.sent[x] { // in an earlier try
 			continue
 		}
-		if lanes[x.Flow] == nil {
-			order = append(order, x.Flow)
+		id := x.Flow.ID
+		if lanes[id] == nil {
+			order = append(order, id)
 		}
-		lanes[x.Flow] = append(lanes[x.Flow], x)
+		lanes[id] = append(lanes[id], x)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -216,8 +216,8 @@ func (s *shadow) spread(ctx context.Context, batch []*message.Exchange) error {
 			}
 		})
 	}
-	for _, f := range order {
-		next <- lanes[f]
+	for _, id := range order {
+		next <- lanes[id]
 	}
 	close(next)
 	group.Wait()

@@ -154,6 +154,29 @@ func nobody(t *testing.T) string {
 	return ""
 }
 
+// The requests of one conversation go one after the other, also where the records
+// come from a spool and each has a copy of the conversation of its own.
+func TestOrderOfCopies(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { time.Sleep(time.Millisecond) })
+	all := exchanges(40)
+	var want []string
+	for i, x := range all {
+		f := *all[0].Flow
+		x.Flow, x.Request.Index = &f, uint32(i)
+		want = append(want, "GET "+x.Request.Target)
+	}
+	to := open(t, config(s))
+	if err := to.Write(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, s.asked); d != "" || s.most.Load() != 1 {
+		t.Errorf("%d at once: %s", s.most.Load(), d)
+	}
+}
+
 func TestShadow(t *testing.T) {
 	var s *server
 	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
