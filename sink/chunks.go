@@ -163,7 +163,7 @@ func (q *Chunks) push(ctx context.Context, c *message.Chunk) {
 	for q.config.Policy == Wait && !q.over() && q.full(need) && q.wait(ctx) {
 		q.dispatch()
 	}
-	q.stats.Pushed.add(size) // not before it waits, or it is nowhere meanwhile
+	q.stats.Pushed.add(size)             // not before it waits, or it is nowhere meanwhile
 	if s != nil && q.streams[key] != s { // refused while we waited
 		q.stats.Dropped[Shed].add(size)
 		return

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,6 +56,9 @@ func New(c Config) (sink.ChunkSink, error) {
 	sides, err := sink.ParseSides(c.Side)
 	if err != nil {
 		return nil, fmt.Errorf("forward: %w", err)
+	}
+	if strings.ContainsAny(c.Address, "@/?#") { // not repeated: it may hold a password
+		return nil, errors.New("forward: address: must be host:port and no URL")
 	}
 	if _, port, err := net.SplitHostPort(c.Address); err != nil || port == "" {
 		return nil, fmt.Errorf("forward to %q: must be host:port", c.Address)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -135,6 +136,7 @@ func TestSides(t *testing.T) {
 func TestConfig(t *testing.T) {
 	for _, change := range []func(*forward.Config){
 		func(c *forward.Config) { c.Address = "nowhere" },
+		func(c *forward.Config) { c.Address = "http://user:s3cr3t@127.0.0.1:1/in" },
 		func(c *forward.Config) { c.Side = "left" },
 		func(c *forward.Config) { c.Gaps = "maybe" },
 		func(c *forward.Config) { c.Connections = 0 },
@@ -142,8 +144,8 @@ func TestConfig(t *testing.T) {
 		c := forward.DefaultConfig()
 		c.Address = "127.0.0.1:1"
 		change(&c)
-		if _, err := forward.New(c); err == nil {
-			t.Errorf("%+v", c)
+		if _, err := forward.New(c); err == nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }

@@ -211,3 +211,12 @@ func TestTLS(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is wrong with an address is told without what may be secret in it.
+func TestTargetKeepsSecrets(t *testing.T) {
+	for _, address := range []string{"http://user:s3cr3t@h", "user:s3cr3t@h:80", "http://user:%s3cr3t@h", "https://h/in?token=s3cr3t", "http://h/s3cr3t", "ftp://user:s3cr3t@h"} {
+		if _, err := wire.ParseTarget(address); err == nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

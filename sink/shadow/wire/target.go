@@ -29,17 +29,18 @@ func ParseTarget(s string) (*Target, error) {
 	if !ok {
 		scheme, rest = "http", s
 	}
+	if strings.Contains(rest, "@") { // never told: it is a password
+		return nil, errors.New("the address has a user in it: set an Authorization header instead")
+	}
 	if scheme != "http" && scheme != "https" {
 		return nil, fmt.Errorf("%q is not HOST:PORT, http://HOST or https://HOST", s)
 	}
 	u, err := url.Parse(scheme + "://" + rest)
 	switch {
-	case strings.Contains(rest, "@"): // never told: it is a password
-		return nil, errors.New("the address has a user in it: set an Authorization header instead")
 	case err != nil || u.Hostname() == "":
 		return nil, fmt.Errorf("%q is not HOST:PORT, http://HOST or https://HOST", s)
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("%q has a path: targets are sent as recorded, rewrite them instead", s)
+		return nil, fmt.Errorf("the address at %s has a path: targets are sent as recorded, rewrite them instead", scheme+"://"+u.Host)
 	}
 	port := u.Port()
 	if port == "" {
