@@ -12,7 +12,7 @@ const (
 	CutEnd                          // its end was not seen: the conversation ended before, or missing bytes hide where it is
 	StillOpen                       // handed on before its end
 	BodyTruncated                   // Body stops at the body limit; the message itself is whole
-	ConflictLength                  // Content-Length and Transfer-Encoding contradict each other or themselves
+	ConflictLength                  // Content-Length and Transfer-Encoding contradict each other or themselves, or only some readers see them
 	BadChunk                        // a chunked body that breaks its own coding
 	BadEncoding                     // a body whose content coding is broken or unknown; Body is what could be decompressed, or as sent where nothing could
 	Bomb                            // decompression stopped at its bound

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"math"
 	"slices"
 
 	"github.com/passiflow/passiflow/flow"
@@ -80,6 +81,8 @@ func (s *stream) Begin(m *message.Message) *message.Message {
 			d.gap.to, d.gap.by = m.Begin, flow.AckUnknown
 		}
 		s.judge(m.From)
+	} else if d.vague || d.index > 0 && m.Begin > d.past+blank {
+		s.hide(m)
 	}
 	k := d.at(m.Begin)
 	m.Start = k.time
@@ -117,13 +120,32 @@ func (s *stream) judge(from flow.Side) {
 	if g.open != nil && (d.cur == g.open || g.open.Stop >= g.to) {
 		return
 	}
+	d.past = math.MaxUint64 - blank // what is skipped from here on is behind the gap
+	s.unsure(from, &g)
+}
+
+// hide judges what lies between m and the message before it on its side, of which
+// nothing is missing: the decoder skipped it, or others may see it begin or end
+// elsewhere. It may hide messages as a gap does.
+func (s *stream) hide(m *message.Message) {
+	d := &s.sides[m.From]
+	g := gap{set: true, there: true, from: d.past, to: m.Begin, by: flow.AckUnknown}
+	if d.vague {
+		g.open = m // part of a message that was seen
+	}
+	s.unsure(m.From, &g)
+}
+
+// unsure takes a gap on a side that may hide where messages begin and end.
+func (s *stream) unsure(from flow.Side, g *gap) {
+	s.sides[from].vague = false
 	s.holes, s.rested = true, 0
 	if from == flow.Server {
 		s.sure, s.hidden = false, true
 		return
 	}
 	s.doubt = true
-	s.queue = append(s.queue, &ask{gap: &g})
+	s.queue = append(s.queue, &ask{gap: g})
 }
 
 // ask queues a request.
@@ -158,9 +180,9 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 		s.pipelines()
 	}
 	s.queue = append(s.queue, a)
-	if len(s.queue) > s.core.cfg.Outstanding {
+	if n := len(s.queue) - s.core.cfg.Outstanding; n > 0 {
 		s.sure = false
-		s.unask(1, message.AnswerLate) // the oldest; what comes after it needs proof
+		s.unask(n, message.AnswerLate) // the oldest, gaps among them; what comes after them needs proof
 	}
 }
 

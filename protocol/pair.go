@@ -11,6 +11,13 @@ import (
 // maxInterim bounds the interim answers kept for one exchange.
 const maxInterim = 8
 
+// vague are the marks of messages that others may see end elsewhere: a receiver
+// may take what follows for part of them, or part of them for what follows.
+const vague = message.ConflictLength | message.BadChunk | message.CutEnd | message.BodyUnsent
+
+// blank is how many bytes between two messages hold none, in bytes: empty lines.
+const blank = 4
+
 // End implements Out.
 func (s *stream) End(m *message.Message) {
 	d := &s.sides[m.From]
@@ -19,6 +26,7 @@ func (s *stream) End(m *message.Message) {
 	}
 	told := d.told
 	d.cur, d.told = nil, false
+	d.past, d.vague = m.Stop, m.Marks&vague != 0
 	switch {
 	case m.Lone:
 		s.half(m, s.ready(m, nil), message.LoneMessage, 0)
@@ -205,7 +213,7 @@ func (s *stream) why(m *message.Message, ack uint64) message.Half {
 		return message.RequestUnseen
 	case ack != flow.AckUnknown && ack > c.to:
 		return message.RequestLost
-	case slices.ContainsFunc(s.queue, func(a *ask) bool { return a.gap != nil }):
+	case slices.ContainsFunc(s.queue, func(a *ask) bool { return a.gap != nil && !a.gap.there }):
 		return message.RequestLost
 	case m.Key != 0 && !s.doubt:
 		return message.Unasked

@@ -2,12 +2,15 @@ package protocol_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/passiflow/passiflow/flow"
+	"github.com/passiflow/passiflow/message"
+	"github.com/passiflow/passiflow/packet"
 	"github.com/passiflow/passiflow/protocol"
 )
 
@@ -193,4 +196,41 @@ func TestTrial(t *testing.T) {
 	}
 	c.close(flow.Stopped)
 	w.empty()
+}
+
+// nobody takes what is told.
+type nobody struct{}
+
+func (nobody) Exchange(*message.Exchange)          {}
+func (nobody) Message(*message.Exchange)           {}
+func (nobody) Opaque(*flow.Flow, *protocol.Opaque) {}
+func (nobody) Broken(*flow.Flow, string, any)      {}
+
+// Gaps between requests without answers are forgotten with them.
+func TestOutstandingGaps(t *testing.T) {
+	cfg := protocol.DefaultConfig()
+	cfg.Outstanding, cfg.Protocols = 3, []protocol.Protocol{lines()}
+	s := protocol.NewCore(cfg, nobody{}).Open(&flow.Flow{ID: 1, Transport: packet.TCP})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	ask, off := []byte("?b\n"), uint64(0)
+	send := func(n int) {
+		for range n {
+			s.Chunk(&flow.Chunk{From: client, Time: 1, Offset: off, Ack: 0, Data: ask, Edge: true})
+			s.Chunk(&flow.Chunk{From: client, Time: 1, Offset: off + 4, Lost: 1, LostBy: flow.AckUnknown, Data: ask, Edge: true})
+			off += 7
+		}
+	}
+	send(100)
+	before := heap()
+	const n = 20_000
+	send(n)
+	if after := heap(); after > before+n*10 {
+		t.Errorf("%d bytes for %d gaps", after-before, n)
+	}
+	s.Close(flow.Finished)
 }

@@ -26,6 +26,8 @@ type side struct {
 	marked bool // mark is set
 	mark   mark // of the first byte of held, or of the chunk at hand
 	index  uint32
+	vague  bool   // where the last message ended is not beyond doubt
+	past   uint64 // offset behind it
 
 	gap    gap    // to be judged when the decoder went over it
 	marks  []mark // of the packets behind mark
@@ -45,6 +47,7 @@ type gap struct {
 	from, to uint64
 	by       uint64           // flow.Chunk.LostBy
 	open     *message.Message // the message that was open before it
+	there    bool             // none of its bytes are missing
 }
 
 // maxMarks bounds the marks of one side.

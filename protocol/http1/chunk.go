@@ -57,6 +57,9 @@ func (d *decoder) chunkLine(t *turn) bool {
 	}
 	if e == 0 || b[e-1] != '\r' {
 		h.m.Marks |= message.BareLF
+		if bytes.IndexByte(b[:e], ';') >= 0 {
+			h.m.Marks |= message.BadChunk // for some the extension goes on
+		}
 	}
 	if n == 0 {
 		t.used += e + 1

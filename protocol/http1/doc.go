@@ -33,6 +33,12 @@
 //   - a body that is chunked although this is not said in so many words, in a
 //     field that some reader may take for a Transfer-Encoding: ConflictLength.
 //     Its first size line must be exact.
+//   - a request with a field that some take for a Content-Length or a
+//     Transfer-Encoding and others do not (white space or worse in its name, a
+//     bare CR before it, line ends of both kinds), or whose last coding is not
+//     chunked: ConflictLength
+//   - a bare CR in a request's head: BadHeader
+//   - a chunk extension that ends with a bare LF: BadChunk
 //   - a content coding with junk around its name, zlib and bare deflate, gzip
 //     with wrong flags or checksums: none
 //   - codings that were announced and not applied: BadEncoding

@@ -135,6 +135,16 @@ func (d *decoder) build(t *turn, b []byte, f *framing) *message.Message {
 	for i := range m.Fields {
 		f.add(m.Fields[i].Name, m.Fields[i].Value)
 	}
+	if asks(m.From) {
+		n, mixed := strings.Count(text, "\r"), m.Marks&message.BareLF != 0
+		if n > len(lines) {
+			m.Marks |= message.BadHeader
+		}
+		if n > len(lines) || n > 0 && mixed {
+			afterCR(m, f)
+		}
+		f.odd = f.odd || n > 0 && mixed && (f.hasLen || f.coded) // for some a line ends elsewhere
+	}
 	if m.Marks&message.BadHeader != 0 {
 		for i := range m.Fields {
 			if clean := onlyToken(m.Fields[i].Name); clean != m.Fields[i].Name {
@@ -253,6 +263,7 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, first in
 			m.Marks |= message.BadHeader
 			if c := strings.IndexByte(text[s:e], ':'); c >= 0 {
 				name, v = trimName(text[s:s+c]), s+c+1
+				f.doubt(name)
 			} else {
 				name, v = text[s:e], e
 			}

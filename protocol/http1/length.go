@@ -17,6 +17,7 @@ type framing struct {
 	coded    bool // there is a Transfer-Encoding, or what some may take for one
 	chunked  bool
 	expects  bool // the client waits for a 100 before it sends the body
+	odd      bool // what some take for one of these fields, and others do not
 	marks    message.Mark
 }
 
@@ -67,6 +68,7 @@ func (f *framing) addTransfer(value string) {
 		var v string
 		v, value, more = strings.Cut(value, ",")
 		v = trimCoding(v)
+		f.odd = f.odd || f.chunked // which has to be the last
 		switch c := codingOf(v); {
 		case message.EqualFold(v, "chunked"):
 			f.chunked = true
@@ -88,6 +90,14 @@ func (f *framing) suspect(text string) {
 	f.coded = true
 	if strings.Contains(strings.ToLower(value[:min(len(value), 64)]), "chunked") {
 		f.marks |= message.BadHeader
+	}
+}
+
+// doubt takes a name into account that is not spelled as it should be.
+func (f *framing) doubt(name string) {
+	if len(name) >= len("Content-Length") && len(name) <= 64 {
+		name = onlyToken(name)
+		f.odd = f.odd || message.EqualFold(name, "Content-Length") || message.EqualFold(name, "Transfer-Encoding")
 	}
 }
 
@@ -131,6 +141,9 @@ func decimal(s string) (uint64, bool) {
 // bodyOfRequest enters the body of h.m, a request.
 func (d *decoder) bodyOfRequest(t *turn, f *framing) {
 	f.settle()
+	if f.odd || f.coded && !f.chunked {
+		f.marks |= message.ConflictLength
+	}
 	t.h.m.Marks |= f.marks
 	switch {
 	case f.chunked:
@@ -194,12 +207,24 @@ func (d *decoder) bodyOfAnswer(t *turn, f *framing, request *message.Message) {
 // afterCR looks for fields behind a bare CR, which some readers take for the
 // end of a line.
 func afterCR(m *message.Message, f *framing) {
-	if i := strings.IndexByte(m.Reason, '\r'); i >= 0 {
-		f.suspect(m.Reason[i+1:])
-	}
+	f.parts(m.Target)
+	f.parts(m.Reason)
 	for k := range m.Fields {
-		if i := strings.IndexByte(m.Fields[k].Value, '\r'); i >= 0 {
-			f.suspect(m.Fields[k].Value[i+1:])
+		f.parts(m.Fields[k].Value)
+	}
+}
+
+// parts takes the parts of text into account that stand behind a bare CR.
+func (f *framing) parts(text string) {
+	for {
+		var ok bool
+		if _, text, ok = strings.Cut(text, "\r"); !ok {
+			return
+		}
+		line := text[:min(len(text), 256)] // there may be one CR behind the other
+		if name, _, ok := strings.Cut(line, ":"); ok {
+			f.doubt(name)
+			f.suspect(line)
 		}
 	}
 }
