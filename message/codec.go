@@ -134,9 +134,13 @@ func appendFields(dst []byte, all []Field, depth int) []byte {
 		f := &all[i]
 		dst = appendText(dst, f.Name)
 		dst = appendText(dst, f.Value)
-		dst = binary.AppendUvarint(dst, uint64(f.Raw.Begin))
-		dst = binary.AppendUvarint(dst, uint64(f.Raw.End))
-		dst = appendFields(dst, f.Children, depth+1)
+		var d Detail
+		if f.Detail != nil {
+			d = *f.Detail
+		}
+		dst = binary.AppendUvarint(dst, uint64(d.Raw.Begin))
+		dst = binary.AppendUvarint(dst, uint64(d.Raw.End))
+		dst = appendFields(dst, d.Children, depth+1)
 	}
 	return dst
 }
@@ -346,8 +350,11 @@ func (r *reader) fields(depth int) []Field {
 		f := &all[i]
 		r.owed -= fieldSize
 		f.Name, f.Value = r.text(), r.text()
-		f.Raw = Span{uint32(r.upTo(math.MaxUint32)), uint32(r.upTo(math.MaxUint32))}
-		f.Children = r.fields(depth + 1)
+		d := Detail{Raw: Span{uint32(r.upTo(math.MaxUint32)), uint32(r.upTo(math.MaxUint32))}}
+		d.Children = r.fields(depth + 1)
+		if d.Raw != (Span{}) || d.Children != nil {
+			f.Detail = &d
+		}
 		if r.bad {
 			return nil
 		}

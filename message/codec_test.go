@@ -113,7 +113,7 @@ func TestCodecShapes(t *testing.T) {
 	f := &flow.Flow{ID: 7, Source: "eth0"}
 	deep := []message.Field{{Name: "leaf"}}
 	for range message.MaxDepth - 1 {
-		deep = []message.Field{{Name: "deep", Children: deep}}
+		deep = []message.Field{{Name: "deep", Detail: &message.Detail{Children: deep}}}
 	}
 	for _, x := range []*message.Exchange{
 		{},
@@ -131,7 +131,7 @@ func TestCodecShapes(t *testing.T) {
 	} {
 		same(t, x)
 	}
-	tooDeep := &message.Exchange{Request: &message.Message{Fields: []message.Field{{Name: "one more", Children: deep}}}}
+	tooDeep := &message.Exchange{Request: &message.Message{Fields: []message.Field{{Name: "one more", Detail: &message.Detail{Children: deep}}}}}
 	got, err := codec.Decode(codec.Append(nil, tooDeep))
 	if err != nil || len(got.Request.Fields) != 1 {
 		t.Error(err)
@@ -248,7 +248,7 @@ func apiExchange() *message.Exchange {
 		Client: netip.MustParseAddrPort("10.0.0.1:40000"), Server: netip.MustParseAddrPort("10.0.0.2:80")}
 	fields := make([]message.Field, 10)
 	for i := range fields {
-		fields[i] = message.Field{Name: "X-Header-Name", Value: "a value of some length", Raw: message.Span{Begin: 100, End: 122}}
+		fields[i] = message.Field{Name: "X-Header-Name", Value: "a value of some length", Detail: &message.Detail{Raw: message.Span{Begin: 100, End: 122}}}
 	}
 	return &message.Exchange{Flow: f, Protocol: "http",
 		Request:  &message.Message{Op: "POST", Target: "/api/v1/orders?id=5", Version: "1.1", Fields: fields, Body: make([]byte, 300), Start: f.Start},

@@ -49,8 +49,26 @@ type Gap struct{ Offset, Length uint64 }
 // Field is one named value, in the order sent. Name is as it was sent.
 type Field struct {
 	Name, Value string
-	Raw         Span    // of Value
-	Children    []Field // parts of a structured value
+	Detail      *Detail // nil: none is known, as in HTTP
+}
+
+// Detail is what a protocol with fields in fields knows of one. It stands apart
+// because a message is as large as its fields, and most need none.
+type Detail struct {
+	Raw      Span    // of Value
+	Children []Field // parts of a structured value
+}
+
+// Replace gives f another value. The parts of the old one go, since they show it;
+// where it stood stays known.
+func (f *Field) Replace(value string) {
+	f.Value = value
+	if d := f.Detail; d != nil {
+		f.Detail = nil // a clone may have it, too
+		if d.Raw != (Span{}) {
+			f.Detail = &Detail{Raw: d.Raw}
+		}
+	}
 }
 
 // Span is where a value stood in its message: from Begin to End, counted from

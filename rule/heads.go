@@ -155,7 +155,7 @@ func (k *masks) detectField(m *message.Message, f *message.Field, cut, odd bool,
 		}
 		if len(f.Value) >= d.least(cut) {
 			if v := d.url(f.Value, cut, &seen, t, t.header(f.Name)); v != f.Value {
-				f.Value, f.Children = v, nil
+				f.Replace(v)
 				m.Hold(len(v))
 			}
 		}

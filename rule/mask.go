@@ -125,12 +125,12 @@ func (k *masks) fields(m *message.Message, fields []message.Field, t *trace) {
 		}
 		if w != nil {
 			w.field(m, f, t)
-		} else if len(f.Children) > 0 {
-			children := append([]message.Field(nil), f.Children...)
+		} else if d := f.Detail; d != nil && len(d.Children) > 0 {
+			children := append([]message.Field(nil), d.Children...)
 			k.fields(m, children, t)
 			for c := range children {
-				if children[c].Value != f.Children[c].Value {
-					f.Children, f.Value = children, Redacted // the parts stand in it
+				if children[c].Value != d.Children[c].Value {
+					f.Detail, f.Value = &message.Detail{Raw: d.Raw, Children: children}, Redacted // the parts stand in it
 					break
 				}
 			}
@@ -418,7 +418,7 @@ func (k *masks) inFields(m *message.Message, part string, t *trace) {
 		t.at(part + "." + t.header(f.Name))
 		var w survey
 		if v := k.members(f.Value, true, escapes(f.Value), &w, t); v != f.Value {
-			f.Value, f.Children = v, nil
+			f.Replace(v)
 			m.Hold(len(v))
 		}
 		t.at(part)

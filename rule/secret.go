@@ -127,7 +127,7 @@ func (s *Secrets) mask(m *message.Message, t *trace) {
 // field masks the value of f, which is one of m's.
 func (w *with) field(m *message.Message, f *message.Field, t *trace) {
 	if f.Value != "" && !w.done(f.Value) {
-		f.Value, f.Children = w.hit(t, t.header(f.Name), kindString, f.Value), nil
+		f.Replace(w.hit(t, t.header(f.Name), kindString, f.Value))
 		if w.style != fixed { // all share that text
 			m.Hold(len(f.Value))
 		}
@@ -160,7 +160,7 @@ func (n *names) odd(m *message.Message, f *message.Field, except *with, t *trace
 	if w != nil && w != except {
 		value := f.Name[start+end+1:] + f.Value
 		f.Name = f.Name[start : start+end]
-		f.Value, f.Children = w.hit(t, t.header(f.Name), kindString, value), nil
+		f.Replace(w.hit(t, t.header(f.Name), kindString, value))
 		m.Hold(len(f.Value))
 	}
 	return w

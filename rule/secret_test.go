@@ -15,7 +15,7 @@ func TestSecretsMasksEachDefaultInAnyCase(t *testing.T) {
 	s := rule.NewSecrets(rule.SecretHeaders())
 	for _, name := range rule.SecretHeaders() {
 		for _, n := range []string{name, strings.ToUpper(name), strings.ToLower(name), strings.ReplaceAll(name, "-", "_"), name + " ", "\t" + name} {
-			m := &message.Message{Marks: message.BadHeader, Fields: []message.Field{{Name: "Host", Value: "h"}, {Name: n, Value: "secret", Children: []message.Field{{Value: "secret"}}}}}
+			m := &message.Message{Marks: message.BadHeader, Fields: []message.Field{{Name: "Host", Value: "h"}, {Name: n, Value: "secret", Detail: &message.Detail{Children: []message.Field{{Value: "secret"}}}}}}
 			s.Mask(m)
 			want := []message.Field{{Name: "Host", Value: "h"}, {Name: n, Value: rule.Redacted}}
 			if d := cmp.Diff(want, m.Fields); d != "" {

@@ -168,9 +168,9 @@ func appendFields(dst []byte, fields []message.Field) []byte {
 		dst = appendString(dst, f.Name)
 		dst = append(dst, `,"value":`...)
 		dst = appendString(dst, f.Value)
-		if len(f.Children) > 0 {
+		if f.Detail != nil && len(f.Detail.Children) > 0 {
 			dst = append(dst, `,"fields":`...)
-			dst = appendFields(dst, f.Children)
+			dst = appendFields(dst, f.Detail.Children)
 		}
 		dst = append(dst, '}')
 	}

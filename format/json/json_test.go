@@ -146,7 +146,7 @@ func TestOtherProtocol(t *testing.T) {
 	x := sample()
 	x.Protocol, x.Response = "iso8583", nil
 	x.Request.Op, x.Request.Target, x.Request.Version = "0100", "", ""
-	x.Request.Fields = []message.Field{{Name: "2", Value: "4111"}, {Name: "48", Children: []message.Field{{Name: "1", Value: "a"}}}}
+	x.Request.Fields = []message.Field{{Name: "2", Value: "4111"}, {Name: "48", Detail: &message.Detail{Children: []message.Field{{Name: "1", Value: "a"}}}}}
 	if got, want := line(t, x), `"iso8583":{"op":"0100","fields":[{"name":"2","value":"4111"},{"name":"48","value":"","fields":[{"name":"1","value":"a"}]}]}`; !strings.Contains(got, want) {
 		t.Errorf("no %s in %s", want, got)
 	}

@@ -228,7 +228,6 @@ func (d *decoder) trailer(t *turn) bool {
 		return true
 	}
 	h.need -= uint64(e + 1)
-	at := t.offset() - m.Begin
 	t.used += e + 1
 	if e == 0 || e == 1 && b[0] == '\r' {
 		if e == 0 {
@@ -238,21 +237,18 @@ func (d *decoder) trailer(t *turn) bool {
 		return true
 	}
 	n := len(m.Fields)
-	if fold := b[0] == ' ' || b[0] == '\t'; fold && n > h.heads && len(m.Fields[n-1].Value) > foldedTrailer {
+	fold := (b[0] == ' ' || b[0] == '\t') && n > h.heads
+	if fold && len(m.Fields[n-1].Value) > foldedTrailer {
 		m.Marks |= message.HeadTruncated
 		return true
 	}
+	if fold && h.folded {
+		m.Head -= uint32(len(m.Fields[n-1].Value)) // its text is about to be replaced
+	}
+	h.folded = fold
 	var f framing
 	text := "\n" + string(b[:e+1])
 	m.Head += uint32(len(text))
 	d.fields(m, text, []int32{0, int32(e + 1)}, h.heads, &f)
-	for i := n; i < len(m.Fields); i++ {
-		r := &m.Fields[i].Raw
-		if r.End > 0 && at+uint64(r.End) < 1<<32 {
-			r.Begin, r.End = r.Begin-1+uint32(at), r.End-1+uint32(at)
-		} else {
-			*r = message.Span{}
-		}
-	}
 	return true
 }

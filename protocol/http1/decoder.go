@@ -35,6 +35,7 @@ type half struct {
 	codings  codings
 	strict   bool   // the head at hand ends a search: it must be free of faults
 	borrowed bool   // wire is part of the input
+	folded   bool   // the last trailer field goes on over lines, and has a text of its own
 	opening  bool   // of an answer's chunked body: nothing of it was read yet
 	chunked  bool   // opening: that it is chunked was said in so many words
 	length   int64  // opening: what Content-Length says, -1 if nothing
@@ -252,7 +253,7 @@ func (d *decoder) begin(t *turn, m *message.Message) *message.Message {
 	h.found = true
 	h.count, h.need, h.expect = 0, 0, 0
 	h.codings = codings{}
-	h.cutShort, h.unasked, h.opening, h.consent = false, false, false, unwanted
+	h.cutShort, h.unasked, h.opening, h.folded, h.consent = false, false, false, false, unwanted
 	return t.out.Begin(m)
 }
 

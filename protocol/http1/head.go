@@ -196,17 +196,10 @@ func withRoom(n int) *message.Message {
 		})
 		x.m.Fields = x.f[:0]
 		return &x.m
-	case n <= 12:
+	case n <= 13:
 		x := new(struct {
 			m message.Message
-			f [12]message.Field
-		})
-		x.m.Fields = x.f[:0]
-		return &x.m
-	case n <= 14:
-		x := new(struct {
-			m message.Message
-			f [14]message.Field
+			f [13]message.Field
 		})
 		x.m.Fields = x.f[:0]
 		return &x.m
@@ -291,7 +284,6 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, first in
 		m.Fields = m.Fields[:n+1]
 		field := &m.Fields[n]
 		field.Name, field.Value = name, text[v:e]
-		field.Raw = message.Span{Begin: uint32(v), End: uint32(e)}
 	}
 }
 
@@ -303,14 +295,9 @@ func fold(value []byte, more string) []byte {
 	return append(value, more...)
 }
 
-// unfold gives the last field of m its value of several lines. The value no
-// longer stands in one piece, so that its span becomes unknown.
+// unfold gives the last field of m its value of several lines.
 func unfold(m *message.Message, value []byte) {
-	f := &m.Fields[len(m.Fields)-1]
-	if f.Raw.End == 0 {
-		m.Head -= uint32(len(f.Value)) // it had a text of its own before
-	}
-	f.Value, f.Raw = string(value), message.Span{}
+	m.Fields[len(m.Fields)-1].Value = string(value)
 	m.Head += uint32(len(value))
 }
 

@@ -45,7 +45,10 @@ func equal(a, b *message.Message) bool {
 }
 
 func equalField(a, b message.Field) bool {
-	return a.Name == b.Name && a.Value == b.Value && a.Raw == b.Raw && slices.EqualFunc(a.Children, b.Children, equalField)
+	if a.Name != b.Name || a.Value != b.Value || a.Detail == nil || b.Detail == nil {
+		return a == b
+	}
+	return a.Detail.Raw == b.Detail.Raw && slices.EqualFunc(a.Detail.Children, b.Detail.Children, equalField)
 }
 
 // Conform runs every check on every conversation. fresh returns a new
