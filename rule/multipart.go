@@ -75,10 +75,6 @@ func headEnd(s string, from, to int) int {
 	return to
 }
 
-// mostNames bounds the names in the head of a part, of which there is one, or
-// one for each way to write it.
-const mostNames = 32
-
 // partName returns what to do with a part by its head. It looks at whatever
 // stands behind "name=", in whatever form clients write it. A part with more
 // names than any client writes, or with one longer than any, counts as meant:

@@ -105,6 +105,10 @@ func (n *names) any() *with {
 	return nil
 }
 
+// mostNames bounds the names in one: in the head of a part of a body, of which
+// there is one, or one for each way to write it, and in user[password].
+const mostNames = 16
+
 // parameter is find for the name of a parameter as it was sent: decoded, and
 // with the parts of a name such as user[password], and the last part of one such
 // as user.password, form:password and page$password.
@@ -129,10 +133,13 @@ func (n *names) parameter(name string) *with {
 	if w := n.ending(name[:open]); w != nil {
 		return w
 	}
-	for rest := name[open:]; ; {
+	for rest, parts := name[open:], 0; ; parts++ {
 		i := strings.IndexByte(rest, '[')
 		if i < 0 {
 			return nil
+		}
+		if parts == mostNames {
+			return n.any() // nobody writes so many, but to keep who reads them
 		}
 		rest = rest[i+1:]
 		part, _, _ := strings.Cut(rest, "]")

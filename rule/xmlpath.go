@@ -110,24 +110,23 @@ func lookup(n *names, name string) *with {
 	return nil
 }
 
-// on returns what to do with an element or attribute that a table found, whose
-// parents are stack.
-func (x *xmlPaths) on(key *with, stack []string, name string, blind bool) *with {
+// on returns what to do with an element or attribute that a table found.
+func (x *xmlWalk) on(key *with, name string) *with {
 	if key == nil {
 		return nil
 	}
-	steps := maxFit
-	for _, p := range x.paths[key] {
-		if blind || p.fits(stack, name, &steps) {
-			return x.last[key]
+	for _, p := range x.paths.paths[key] {
+		if x.blind || p.fits(x.stack, name, &x.steps) {
+			return x.paths.last[key]
 		}
 	}
 	return nil
 }
 
-// maxFit bounds the steps that it takes to find out whether a path fits, which
-// whoever writes the document has a hand in. Beyond it, it does.
-const maxFit = 10_000
+// maxFit bounds the steps that it takes to find out which elements of a document
+// lie on a path, which whoever writes the document has a hand in. Beyond it, all
+// do whose names fit.
+const maxFit = 2_000_000
 
 // fits tells whether stack and name lie on the path.
 func (p xmlPath) fits(stack []string, name string, steps *int) bool {
@@ -169,7 +168,7 @@ func (s *xmlStep) is(name string) bool {
 // mask returns s with the values masked.
 func (x *xmlPaths) mask(s string, blind bool, t *trace) string {
 	before := t.length()
-	w := xmlWalk{paths: x, s: s, blind: blind, trace: t}
+	w := xmlWalk{paths: x, s: s, blind: blind, trace: t, steps: maxFit}
 	if w.walk(0, len(s)) || blind {
 		return w.out.end(s)
 	}
@@ -187,6 +186,7 @@ type xmlWalk struct {
 	out   splice
 	trace *trace
 	stack []string
+	steps int // that are left of maxFit
 }
 
 // walk goes through s[i:to] and returns false where elements do not fit into
@@ -234,7 +234,7 @@ func (x *xmlWalk) walk(i, to int) bool {
 			i = end
 			continue
 		}
-		w := x.paths.on(lookup(&x.paths.elements, tag), x.stack, tag, x.blind)
+		w := x.on(lookup(&x.paths.elements, tag), tag)
 		if w != nil {
 			inner, next := elementEnd(s, end, tag)
 			x.hit(w, "", end, inner, s[end:inner])
@@ -338,7 +338,7 @@ func (x *xmlWalk) attributes(tag string, at, end int) {
 			}
 			to = at
 		}
-		w := x.paths.on(lookup(&x.paths.attributes, name), x.stack, name, x.blind)
+		w := x.on(lookup(&x.paths.attributes, name), name)
 		if w != nil && from < to {
 			x.hit(w, "@"+name, from, to, s[from:to])
 		} else {
