@@ -97,11 +97,11 @@ func (l *Loader) group(file, path string, n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return
 	}
+	names := l.names(path)
 	if n.Kind != yaml.MappingNode {
-		l.fault(Origin{file, n.Line}, path, "must hold keys and values")
+		l.fault(Origin{file, n.Line}, path, "must hold keys and values ("+strings.Join(names, ", ")+")")
 		return
 	}
-	names := l.names(path)
 	var seen []string
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
