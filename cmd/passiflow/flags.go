@@ -84,6 +84,9 @@ func complete(c *cobra.Command, k config.Setting) {
 // holds every fault.
 func (s *settings) load(p *process, expression []string) (*config.Loader, error) {
 	l := config.NewLoader(&s.config)
+	if s.set.Changed("config") && s.file == "" {
+		return l, errors.New("--config: is empty: name a file, or leave the flag out")
+	}
 	if file := s.fileName(p); file != "" {
 		l.Open(file, p.stdin)
 	}

@@ -49,6 +49,10 @@ func borrowed(letter string) string {
 		return "; headers and bodies are shown with -v"
 	case "C", "G", "W":
 		return "; files are closed by size and time with --sink pcap=FILE (see passiflow sinks pcap)"
+	case "T":
+		return "; records as JSON are written with --json"
+	case "f":
+		return "; the expression stands behind the flags, as in tcpdump"
 	case "R", "Y":
 		return "; records are chosen with --rules"
 	case "t":

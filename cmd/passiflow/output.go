@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -92,6 +93,9 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		w, err := create(file, p)
 		if err != nil {
 			return err
+		}
+		if ext := filepath.Ext(file); ext == ".gz" || ext == ".zst" {
+			o.log.Warn("packets are written as they are, not compressed", "file", file)
 		}
 		f := builtin.Packets(int(c.Capture.Snaplen))
 		q := q

@@ -102,7 +102,15 @@ func (s *captureRun) announce(filter string, live bool) {
 		s.log.Info("reading", append([]any{"files", in.Files}, more...)...)
 		return
 	case !filtersItself(s.config):
-		s.log.Info("listening", append([]any{"addresses", in.Listen}, more...)...)
+		var at []string // with the ports that were got where none was named
+		for _, x := range s.sources {
+			for _, i := range x.Interfaces() {
+				if !slices.Contains(at, i.Name) {
+					at = append(at, i.Name)
+				}
+			}
+		}
+		s.log.Info("listening", append([]any{"addresses", at}, more...)...)
 		return
 	}
 	more = append(more, "rights", rights(), "workers", in.Workers)

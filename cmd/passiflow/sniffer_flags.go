@@ -66,7 +66,7 @@ func (s *sniffer) flags(args []string) error {
 		if errors.Is(err, flag.ErrHelp) {
 			return errors.New("these are the flags of the Resurface network sniffer; capture has more")
 		}
-		return err
+		return fmt.Errorf("%w%s", err, gorHint(err.Error()))
 	}
 	s.debug = *verbose > 0
 	s.vnisFrom = "--input-raw-vxlan-vni"
@@ -79,6 +79,18 @@ func (s *sniffer) flags(args []string) error {
 		s.rules.text += " " + strings.Join(rest, " ")
 	}
 	return nil
+}
+
+// gorHint says what stands here for other flags of gor.
+func gorHint(problem string) string {
+	_, name, _ := strings.Cut(problem, "not defined: -")
+	switch {
+	case strings.HasPrefix(name, "output-http"), strings.HasPrefix(name, "output-tcp"):
+		return "; requests are sent on with passiflow capture -p PORT --sink shadow=URL"
+	case strings.HasPrefix(name, "output-file"):
+		return "; packets are kept with passiflow capture -p PORT -w FILE, for passiflow replay FILE --to ADDRESS"
+	}
+	return ""
 }
 
 // whole gives a flag that stands last, for the variable behind it was empty and

@@ -254,8 +254,13 @@ func (l *Loader) Env(environ []string) {
 // Flag takes values given for the setting at path under the name of a flag or
 // argument, in order.
 func (l *Loader) Flag(path, name string, values ...string) {
-	l.find(path).Value.Clear()
+	to := l.find(path).Value
+	to.Clear()
 	for _, v := range values {
+		if f, ok := to.(text); ok && f.kind == "FILE" && v == "" { // most often a variable that is not set
+			l.fault(Origin{Name: name}, path, "is empty: name a file, or leave the flag out")
+			continue
+		}
 		l.set(Origin{Name: name}, path, v)
 	}
 	l.origin[path] = Origin{Name: name}

@@ -108,11 +108,11 @@ func (v number) String() string { return strconv.Itoa(*v.p) }
 func (v number) Type() string   { return "N" }
 func (v number) Set(s string) error {
 	n, err := strconv.Atoi(s)
-	if err != nil {
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return fmt.Errorf("%q is not a whole number", s)
 	}
-	if n < v.min || n > v.max {
-		return fmt.Errorf("%d is not from %d to %d", n, v.min, v.max)
+	if err != nil || n < v.min || n > v.max {
+		return fmt.Errorf("%s is not from %d to %d", s, v.min, v.max)
 	}
 	*v.p = n
 	return nil
