@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,9 +177,21 @@ func TestDownAndUp(t *testing.T) {
 		cfg := small()
 		cfg.Interfaces, cfg.Workers, cfg.Filter, cfg.BufferBytes = []string{"v0"}, workers, port(7), 4<<20
 		c := open(t, cfg)
-		frame := func(text string) []byte { return ether(0x0800, ip4(a4, b4, 17, udp(1, 7, []byte(text)))) }
-		send(t, wire(t, s, "v1"), frame("at first"))
-		home := c.with("at first", 1)[0].worker
+		// Many conversations: one may find its worker in a group of any order.
+		homes := func(text string) (all []int) {
+			const talks = 16
+			var frames [][]byte
+			for i := range talks {
+				frames = append(frames, ether(0x0800, ip4(a4, fmt.Sprintf("10.5.0.%d", i+1), 17, udp(1, 7, fmt.Appendf(nil, "%s %02d", text, i)))))
+			}
+			send(t, wire(t, s, "v1"), frames...)
+			c.with(text, talks)
+			for i := range talks {
+				all = append(all, c.with(fmt.Sprintf("%s %02d", text, i), 1)[0].worker)
+			}
+			return all
+		}
+		home := homes("at first")
 		for i := range 2 {
 			netnstest.IP(t, "link set v0 down")
 			quiet(t)
@@ -186,10 +199,8 @@ func TestDownAndUp(t *testing.T) {
 			s.IP(t, "link set v1 up")
 			netnstest.Ready(t, nil, "v0")
 			netnstest.Ready(t, s, "v1")
-			text := fmt.Sprintf("up again %d", i)
-			send(t, wire(t, s, "v1"), frame(text))
-			if got := c.with(text, 1)[0].worker; got != home {
-				t.Errorf("%d workers: the conversation went from worker %d to %d", workers, home, got)
+			if got := homes(fmt.Sprintf("up again %d", i)); !slices.Equal(got, home) {
+				t.Errorf("%d workers: the conversations went from workers %d to %d", workers, home, got)
 			}
 		}
 		c.stop()
