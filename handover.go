@@ -31,11 +31,17 @@ type inbox struct {
 	fill *pile // nil: the worker has ended
 }
 
-// pile is a run of packets with their data.
+// pile is a run of packets with their data, in chunks: what is there stays where
+// it is.
 type pile struct {
 	packets []handed
-	data    []byte
+	chunks  [][]byte
+	at      int // of the chunk that fills
+	size    int // bytes of data
 }
+
+// chunkBytes is the memory that a pile takes at a time.
+const chunkBytes = 256 << 10
 
 type handed struct {
 	packet packet.Packet
@@ -75,17 +81,11 @@ func (b *inbox) put(p *packet.Packet, r packet.Rest) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.fill
-	if l == nil || len(l.data)+len(p.Data)+len(r.Frame)+handedBytes*(len(l.packets)+1) > b.most {
+	if l == nil || l.size+len(p.Data)+len(r.Frame)+handedBytes*(len(l.packets)+1) > b.most {
 		return false
 	}
-	// Where data has to grow, what is in it already stays where it was.
-	keep := func(x []byte) []byte {
-		at := len(l.data)
-		l.data = append(l.data, x...)
-		return l.data[at:len(l.data):len(l.data)]
-	}
 	h := handed{*p, r}
-	h.packet.Data, h.packet.Payload, h.rest.Frame = keep(p.Data), nil, keep(r.Frame)
+	h.packet.Data, h.packet.Payload, h.rest.Frame = l.keep(p.Data), nil, l.keep(r.Frame)
 	l.packets = append(l.packets, h)
 	if !b.some.Swap(true) {
 		select {
@@ -94,6 +94,36 @@ func (b *inbox) put(p *packet.Packet, r packet.Rest) bool {
 		}
 	}
 	return true
+}
+
+// keep copies x.
+func (l *pile) keep(x []byte) []byte {
+	for l.at < len(l.chunks) && cap(l.chunks[l.at])-len(l.chunks[l.at]) < len(x) {
+		l.at++
+	}
+	if l.at == len(l.chunks) {
+		l.chunks = append(l.chunks, make([]byte, 0, max(chunkBytes, len(x))))
+	}
+	c := &l.chunks[l.at]
+	from := len(*c)
+	*c = append(*c, x...)
+	l.size += len(x)
+	return (*c)[from:len(*c):len(*c)]
+}
+
+// empty forgets what is in l, and the memory that it did not need this time.
+func (l *pile) empty() {
+	used := min(l.at+1, len(l.chunks))
+	clear(l.chunks[used:])
+	l.chunks = l.chunks[:used]
+	for i := range l.chunks {
+		l.chunks[i] = l.chunks[i][:0]
+	}
+	clear(l.packets)
+	if l.packets = l.packets[:0]; l.at == 0 && cap(l.packets) > 4096 {
+		l.packets = nil
+	}
+	l.at, l.size = 0, 0
 }
 
 // swap returns what there is, and takes an empty pile for what comes; nil: nothing
@@ -161,10 +191,12 @@ func (w *worker) resume(ctx context.Context, until packet.Time) {
 			w.parsed(ctx, &h.packet, r)
 		}
 	}
-	clear(l.packets[kept:])
-	if l.packets = l.packets[:kept]; kept == 0 {
-		l.data = l.data[:0]
+	if kept == 0 {
+		l.empty()
+		return
 	}
+	clear(l.packets[kept:])
+	l.packets = l.packets[:kept]
 }
 
 // never is later than any packet, also with a wait added.
