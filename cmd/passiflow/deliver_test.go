@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/passiflow/passiflow/sink/sinktest"
 )
 
 // receiver is a webhook's that can be down.
@@ -28,7 +30,7 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
-	return &receiver{address: nobody(t), ids: map[string]int{}}
+	return &receiver{address: sinktest.Nobody(t), ids: map[string]int{}}
 }
 
 func (r *receiver) up(t *testing.T) {

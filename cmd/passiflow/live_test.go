@@ -388,17 +388,3 @@ func freePort(t *testing.T) string {
 	t.Fatal("no port is free")
 	return ""
 }
-
-// nobody returns an address of this machine at which nobody listens, with such a
-// port of TCP.
-func nobody(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10_000+rand.IntN(20_000))); err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/passiflow/passiflow/sink/sinktest"
 )
 
 // TestSpoolOutlivesKill kills the program while the receiver is down. What it had
@@ -20,7 +22,7 @@ func TestSpoolOutlivesKill(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a file that is followed cannot be removed on Windows")
 	}
-	address := nobody(t)
+	address := sinktest.Nobody(t)
 	dir := t.TempDir()
 	settings := filepath.Join(dir, "passiflow.yaml")
 	if err := os.WriteFile(settings, []byte("sinks:\n  - {kind: webhook, url: \"http://"+address+"/in\", batch: lines, spool: {sync: 100ms}, retry: {min: 10ms, max: 100ms}}\n"), 0o600); err != nil {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -21,6 +19,7 @@ import (
 	"github.com/passiflow/passiflow/message"
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/forward"
+	"github.com/passiflow/passiflow/sink/sinktest"
 )
 
 // target keeps what each connection brings, until that ends.
@@ -150,23 +149,9 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// nobody returns an address of this machine at which nobody listens, and with a
-// port that the system gives to nobody who did not ask for it.
-func nobody(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10_000+rand.IntN(20_000))); err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
 // A target that comes late gets everything.
 func TestUnreachable(t *testing.T) {
-	address := nobody(t)
+	address := sinktest.Nobody(t)
 	q := open(t, address, nil)
 	for i := range 20 {
 		say(q, conversation(i), flow.Client, "a", "b", "c")

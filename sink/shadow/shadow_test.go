@@ -9,7 +9,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +31,7 @@ import (
 	"github.com/passiflow/passiflow/sink"
 	"github.com/passiflow/passiflow/sink/shadow"
 	"github.com/passiflow/passiflow/sink/shadow/diff"
+	"github.com/passiflow/passiflow/sink/sinktest"
 )
 
 // server answers as h says and keeps what it was asked.
@@ -140,20 +140,6 @@ func wait(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// nobody returns an address of this machine at which nobody listens, and with a
-// port that the system gives to nobody who did not ask for it.
-func nobody(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10_000+rand.IntN(20_000))); err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
 // The requests of one conversation go one after the other, also where the records
 // come from a spool and each has a copy of the conversation of its own.
 func TestOrderOfCopies(t *testing.T) {
@@ -239,7 +225,7 @@ func TestShadow(t *testing.T) {
 // While the target is down nothing is lost behind a queue, and nothing is sent
 // twice when it is there again.
 func TestTargetDown(t *testing.T) {
-	at := nobody(t)
+	at := sinktest.Nobody(t)
 	c := shadow.DefaultConfig()
 	c.URL, c.Rate, c.Report = at, 1e6, filepath.Join(t.TempDir(), "r.json")
 	q := sink.DefaultQueueConfig()
