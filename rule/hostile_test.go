@@ -30,13 +30,14 @@ rules:
 		`{"a":`, `[`, `{`, `}`, `"`, `\`, `\"`, `\\\"`, `":`, `"a":`, `\"a\":`, `"password":"`, `\"password\":\"`, `"a":{"b":`, `\u0061`, `"\u0022`, `\u00`, `a":"`, `"a\":`,
 		`{a:`, `a:`, `'a':`, `'a':'`, `{'a':'`, `{password:`, `{password:"`, `'password':'`, `\'a\':`, `\'a\':\'`, `{/*`, `{/**/a:`, ",\na:", "//\na:", `u'`, `'`, `a:{`, "{a:1}\n", `{a:"\`,
 		`"<`, `{"x":"<a>`, `"\u003ca`, `"\u003ca>\u003c\/a>`, `\"<a>`,
+		`&quot;`, `{&quot;a&quot;:`, `&#34;a&#34;:&#34;`, `\/`, `"\/`, `"http:\/\/`, `\\\/`, `//`, `//@`, `%40`, `%2540`, `//%40`, `{a:"""`, `"""`, `,a:\"\"\"`, `{a:b(`, `"a":(`, `"a":"b"(`, `("`, `\n :`, "a:\n", `%2525253D`,
 		`a=`, `password=&`, `=`, `%`, `%41`, `a[`, `a[b]`, `[password`, `?`, `a%5B`, `%3D`, `a%3D`, `%22`, `=%7B%22a%22:`, "\ndata:", `,a=`, `, `, `+`, `;`,
 		`<`, `<a`, `<a>`, `<b>`, `<b><c>`, `</a>`, `<!--`, `<![CDATA[`, `<a b="`, `<a b='x'`, `<a a=`, `<b><c><d>`, `&`, `&lt;`, `&lt;a`, `&lt;!--`, `<!`, `]]>`,
 		`--B` + "\r\n", "\r\n--B\r\nname=", "name=\"", "=\r\n",
 		`4`, `4111 `, `4111-1111-`, `41111111`, `4111111111111111 `, ` `, `-`, `1 2 `,
 		`@`, `a@`, `a@b.`, `a@b.cc`, `.`, `eyJ`, `eyJ.`, `eyJa.`, `J`, `bearer `, `ghp_`, `a`, `aA1_`, `/`, `sk-`, "\x00", "\xff", "é",
 	} {
-		for _, kind := range []string{"application/json", "application/x-www-form-urlencoded", "text/xml", "multipart/form-data; boundary=B", ""} {
+		for _, kind := range []string{"application/json", "application/x-www-form-urlencoded", "text/xml", "multipart/form-data; boundary=B", "message/http", ""} {
 			text := strings.Repeat(unit, size/len(unit))
 			if kind == "text/xml" {
 				text = "<r>" + text

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -118,11 +119,11 @@ func (c *scratch) fill(x *message.Exchange, u *uses) {
 	}
 	r.Request.Headers, r.Response.Headers = asked, answered
 	if m := x.Request; m != nil {
-		r.Request.Method, r.Request.Target = m.Op, m.Target
+		r.Request.Method, r.Request.Target = m.Op, text(m.Target)
 	}
 	if m := x.Response; m != nil {
 		r.Response.Status, _ = strconv.Atoi(m.Status)
-		r.Response.Reason = m.Reason
+		r.Response.Reason = text(m.Reason)
 	}
 	r.Request.fill(x.Request, u)
 	r.Response.fill(x.Response, u)
@@ -131,6 +132,18 @@ func (c *scratch) fill(x *message.Exchange, u *uses) {
 	}
 	r.Integrity.fill(x)
 	c.filled = true
+}
+
+// text is s as the record says it: what is not UTF-8 is ISO 8859-1.
+func text(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	b := make([]rune, len(s))
+	for i := range len(s) {
+		b[i] = rune(s[i])
+	}
+	return string(b)
 }
 
 func endOf(a netip.AddrPort) end {
@@ -182,6 +195,7 @@ func (c *content) fill(m *message.Message, u *uses) {
 // header enters a field; those of the same name are one value with commas (RFC
 // 9110 section 5.2).
 func (c *content) header(name, value string) {
+	value = text(value)
 	if was, ok := c.Headers[name]; ok {
 		value = was + ", " + value
 	}

@@ -81,6 +81,15 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+// TestConditionsReadRecords: what is not UTF-8 is what the record says it is.
+func TestConditionsReadRecords(t *testing.T) {
+	x := exchange()
+	x.Request.Target, x.Request.Fields[2].Value, x.Response.Reason = "/caf\xe9", "\xfcber", "tr\xe8s"
+	if !parse(t, "- keep: 'request.target == \"/café\" and request.headers[\"x-key\"] == \"über\" and response.reason == \"très\"'").Apply(x) {
+		t.Error("dropped")
+	}
+}
+
 // masked applies rules to a message with one thing changed.
 func masked(t testing.TB, rules string, change func(m *message.Message)) *message.Message {
 	t.Helper()

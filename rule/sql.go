@@ -139,23 +139,32 @@ func (q *query) binary(n *ast.BinaryNode) {
 			q.fail(n.Right, "only a constant text can stand behind %s", op)
 			return
 		}
-		length := len([]rune(text.Value))
-		if length == 0 {
+		switch {
+		case text.Value == "":
 			q.put("1 = 1")
-			return
+		case op == "startsWith":
+			q.put("instr(")
+			q.value(n.Left)
+			q.put(", ")
+			q.arg(text.Value)
+			q.put(") = 1")
+		default:
+			q.put("instr(")
+			q.value(n.Left)
+			q.put(" || ")
+			q.arg(endOfText)
+			q.put(", ")
+			q.arg(text.Value + endOfText)
+			q.put(") > 0")
 		}
-		q.put("substr(")
-		q.value(n.Left)
-		if op == "startsWith" {
-			q.put(fmt.Sprintf(", 1, %d) = ", length))
-		} else {
-			q.put(fmt.Sprintf(", -%d) = ", length))
-		}
-		q.arg(text.Value)
 	default:
 		q.fail(n, "%s cannot be translated", op)
 	}
 }
+
+// endOfText is behind a text whose end is looked at: a character that no text
+// has (Unicode section 23.7). substr would do, but not for SQLite behind a zero.
+const endOfText = "\U0010ffff"
 
 // in translates membership in a list or a range.
 func (q *query) in(n *ast.BinaryNode) {

@@ -23,13 +23,13 @@ var fields = map[string][]string{
 	"bool":   {"integrity.complete", "request.body_truncated", "integrity.open"},
 }
 
-var texts = []string{"", "GET", "POST", "/a", "/a/b", "/ä", "a%b", "a_b", "A", "a", "x'y", `"`, "http", "eth0", "10.0.0.1", "10.1.2.3", "é", "1.1", "no_answer"}
+var texts = []string{"", "GET", "POST", "/a", "/a/b", "/ä", "a%b", "a_b", "A", "a", "x'y", `"`, "http", "eth0", "10.0.0.1", "10.1.2.3", "é", "e\u0301", "É", "1.1", "no_answer", "a\x00b", "7", "7.0"}
 var numbers = []int{0, 1, 7, 80, 200, 204, 404, 500, 503, 8080, 40000, 1000000}
 
 func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
 func quote(s string) string {
-	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\x00", `\x00`).Replace(s) + `"`
 }
 
 // condition makes a random one of the part of the language that translates.
@@ -40,7 +40,7 @@ func condition(r *rand.Rand, depth int) string {
 	}
 	text, number := func() string { return pick(r, fields["text"]) }, func() string { return pick(r, fields["number"]) }
 	op := pick(r, []string{"==", "!=", "<", "<=", ">", ">="})
-	switch r.IntN(11) {
+	switch r.IntN(16) {
 	case 0:
 		return text() + " " + op + " " + quote(pick(r, texts))
 	case 1:
@@ -62,7 +62,21 @@ func condition(r *rand.Rand, depth int) string {
 	case 9:
 		return pick(r, []string{"true", "false", pick(r, fields["bool"]) + " == true", number() + " > 1.5"})
 	}
-	return `cidr(client.ip, ` + pick(r, []string{`"10.0.0.0/8"`, `"10.1.0.0/16", "2001:db8::/32"`, `"10.0.0.1"`, `"0.0.0.0/0"`, `"::/0"`}) + ")"
+	switch r.IntN(7) {
+	case 0:
+		return text() + " not in [" + quote(pick(r, texts)) + ", " + quote(pick(r, texts)) + "]"
+	case 1:
+		return number() + " in [1.5, 7.0, " + fmt.Sprint(pick(r, numbers)) + "]"
+	case 2:
+		return quote(pick(r, texts)) + " " + op + " " + text()
+	case 3:
+		return number() + " in -1.." + fmt.Sprint(pick(r, numbers))
+	case 4:
+		return pick(r, []string{"-1", "-0.5", "7.0", "9007199254740993"}) + " " + op + " " + number()
+	case 5:
+		return text() + " " + pick(r, []string{"contains", "startsWith", "endsWith"}) + " " + quote(pick(r, texts)) + " or " + text() + " contains " + text()
+	}
+	return `cidr(client.ip, ` + pick(r, []string{`"10.0.0.0/8"`, `"10.1.0.0/16", "2001:db8::/32"`, `"10.0.0.1"`, `"0.0.0.0/0"`, `"::/0"`, `"::ffff:0:0/90"`, `"::ffff:10.0.0.0/104"`, `"fe80::1%eth0"`, `"::/95"`}) + ")"
 }
 
 func randomExchange(r *rand.Rand, i int) *message.Exchange {
