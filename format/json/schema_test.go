@@ -57,7 +57,7 @@ func anything(r *rand.Rand) *message.Exchange {
 	}
 	for _, m := range []*message.Message{x.Request, x.Response} {
 		if odds(2) {
-			m.Marks = message.Mark(r.Uint32() & (1<<15 - 1))
+			m.Marks = message.Mark(r.Uint32() & (1<<16 - 1)) // all of them
 		}
 		m.Body, m.Size, m.WireSize = word(r, r.IntN(50)), r.Int64N(100)-1, r.Int64N(100)-1
 		m.Reason, m.Version = string(word(r, r.IntN(4))), string(word(r, r.IntN(4)))
@@ -164,6 +164,11 @@ func TestEachMemberIsExplained(t *testing.T) {
 	var doc any
 	if err := stdjson.Unmarshal(b, &doc); err != nil {
 		t.Fatal(err)
+	}
+	for k := packet.TunnelKind(1); !strings.HasPrefix(k.String(), "tunnel-"); k++ {
+		if !bytes.Contains(text, []byte("`"+k.String()+"`")) {
+			t.Errorf("record.md does not name the tunnel %s", k)
+		}
 	}
 	var walk func(any)
 	walk = func(v any) {
