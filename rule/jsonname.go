@@ -92,22 +92,19 @@ func (j *jsonNames) mask(s string, esc bool, known *survey, t *trace) string {
 	}
 }
 
-// escapedQuote is how a quotation mark begins that is written so that it ends
-// nothing, as for JSON in a page: \u0022, and \u0027, which some write for the
-// single one.
-const escapedQuote = `\u002`
-
-// inside is mask for JSON in strings of s whose quotation marks are escapedQuote.
+// inside is mask for strings in s in which characters of ASCII are written as
+// escapes: quotation marks, as for JSON in a page (\u0022), or any, so that a name
+// or colon in what is no JSON, such as GraphQL, would not be known.
 func (j *jsonNames) inside(s string, depth int, t *trace) string {
 	var out splice
 	for at, look := 0, 0; ; {
-		k := strings.Index(s[look:], escapedQuote)
+		k := strings.Index(s[look:], `\u00`)
 		if k < 0 || depth > deepestPart {
 			return out.end(s)
 		}
 		k += look
-		look = k + len(escapedQuote)
-		if look >= len(s) || s[look] != '2' && s[look] != '7' {
+		look = k + len(`\u00`)
+		if look >= len(s) || s[look] < '2' || s[look] > '7' {
 			continue
 		}
 		from, end := strings.LastIndexByte(s[at:k], '"')+at+1, nextQuote(s, k, 0)
@@ -115,8 +112,10 @@ func (j *jsonNames) inside(s string, depth int, t *trace) string {
 			end = len(s)
 		}
 		plain := unescapeOnce(s[from:end])
-		if now := j.inside(j.mask(plain, true, nil, t), depth+1, t); now != plain {
-			out.put(s, from, end, escape(now))
+		if strings.IndexByte(plain, ':') >= 0 {
+			if now := j.inside(j.mask(plain, true, nil, t), depth+1, t); now != plain {
+				out.put(s, from, end, escape(now))
+			}
 		}
 		at, look = end, end
 	}

@@ -236,19 +236,11 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	start = start[:min(len(start), longestParameter)]
 	isJSON := start != "" && (start[0] == '{' || start[0] == '[' || start[0] == '"') || prefix(s) > 0 || containsFold(kind, "json") && !looksForm(start)
 	var v survey
-	esc := v.of(k.sought, s).seen(seenUnicode) && escapes(s)
-	s = k.members(s, isJSON, esc, &v, t)
-	if esc {
-		switch {
-		case k.json != nil:
-			s = k.json.inside(s, 0, t)
-		case k.paths != nil && k.paths.names != nil:
-			s = k.paths.names.inside(s, 0, t)
-		}
-	}
 	if !isJSON && v.of(k.sought, s).has(hasLess) {
 		s = k.inEntities(s, t)
 	}
+	esc := v.of(k.sought, s).seen(seenUnicode) && escapes(s)
+	s = k.members(s, isJSON, esc, &v, t)
 	if hasFold(kind, "message/http") || hasFold(kind, "application/http") {
 		s = k.inHeads(s, t)
 	}
@@ -307,6 +299,13 @@ func (k *masks) members(s string, isJSON, esc bool, v *survey, t *trace) string 
 		s = k.paths.mask(s, esc, v.of(k.sought, s).odd(), v.known(k.sought), t)
 	default:
 		s = k.paths.last.mask(s, esc, v.of(k.sought, s).known(k.sought), t)
+	}
+	switch {
+	case !esc:
+	case k.json != nil:
+		s = k.json.inside(s, 0, t)
+	case k.paths != nil && k.paths.names != nil:
+		s = k.paths.names.inside(s, 0, t)
 	}
 	return s
 }

@@ -2,10 +2,10 @@ package rule
 
 import "strings"
 
-// inEntities masks members of JSON that stands in HTML or XML with its quotation
+// inEntities masks in JSON that stands in HTML or XML with its quotation
 // marks as references: data-user="{&quot;password&quot;:&quot;x&quot;}".
 func (k *masks) inEntities(s string, t *trace) string {
-	if k.json == nil && k.paths == nil || !strings.Contains(s, "&quot;") && !strings.Contains(s, "&#34;") && !encoded(s, "&#x22;") {
+	if !strings.Contains(s, "&quot;") && !strings.Contains(s, "&#34;") && !encoded(s, "&#x22;") {
 		return s
 	}
 	var out splice
@@ -17,7 +17,14 @@ func (k *masks) inEntities(s string, t *trace) string {
 		if v := s[at:end]; strings.IndexByte(v, '&') >= 0 {
 			if plain := xmlText(v); strings.IndexByte(plain, '"') >= 0 {
 				var w survey
-				if masked := k.members(plain, startsJSON(plain), escapes(plain), &w, t); masked != plain {
+				esc := escapes(plain)
+				masked := k.members(plain, startsJSON(plain), esc, &w, t)
+				for _, d := range k.detect {
+					if d.body {
+						masked = d.json(masked, false, esc, &w, t, "")
+					}
+				}
+				if masked != plain {
 					out.put(s, at, end, toEntities(masked))
 				}
 			}

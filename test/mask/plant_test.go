@@ -173,15 +173,28 @@ func (g *garden) parameters(kind string) string {
 		if g.r.IntN(3) == 0 {
 			name = g.percent(name)
 		} else if g.r.IntN(5) == 0 {
-			name = pick(g, "user["+name+"]", name+"[]", "a%5B"+name+"%5D")
+			name = pick(g, "user["+name+"]", name+"[]", "a%5B"+name+"%5D", "user."+name, "f%3A"+name, "p%24"+name)
 		}
 		all = append(all, g.mixed(name)+"="+pick(g, core, g.percent(pick(g, "", "ä;", "\"", "a b")+core+pick(g, "", "=", "&x", ";y", "?z"))))
 	}
 	if g.r.IntN(2) == 0 {
 		all = append(all, "note="+url.QueryEscape(g.shaped()))
 	}
+	if g.r.IntN(4) == 0 { // a URL with a secret, encoded once or twice
+		v := url.QueryEscape(g.link(kind))
+		if g.r.IntN(2) == 0 {
+			v = url.QueryEscape(v)
+		}
+		all = append(all, "to="+v)
+	}
 	g.r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return strings.Join(all, "&")
+}
+
+// link is a URL with a secret.
+func (g *garden) link(kind string) string {
+	name, core := g.plant(kind)
+	return pick(g, "https://h.example/", "//h.example/a/", "/cb") + "?a=1&" + g.mixed(name) + "=" + core + "&b=2"
 }
 
 // target is that of a request.
@@ -230,7 +243,10 @@ func (g *garden) fields(answer bool) string {
 	} else {
 		add("Cookie", "open="+g.visible()+pick(g, "; ", ";")+g.mixed(c)+"="+pick(g, core, core+"=", `"`+core+`"`)+"; b=2")
 		if g.r.IntN(4) == 0 {
-			add("Referer", "https://h.example/a?"+g.parameters("query"))
+			add(pick(g, "Referer", "X-Original-URI", "x-envoy-original-path"), "https://h.example/a?"+g.parameters("query"))
+		}
+		if g.r.IntN(6) == 0 {
+			add("X-Args", strings.ReplaceAll(g.json(0), "\n", ""))
 		}
 	}
 	g.r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -320,6 +336,30 @@ func (g *garden) odd() string {
 		`{"xml":"`+x+`","in":"`+strings.ReplaceAll(in, "'", `\"`)+`"}`)
 }
 
+// page is a document of HTML with JSON in an attribute and a script with a URL.
+func (g *garden) page() string {
+	entities := strings.NewReplacer("&", "&amp;", `"`, pick(g, "&quot;", "&#34;", "&#x22;"), "<", "&lt;")
+	return `<html><div data-open="` + g.visible() + `" data-in="` + entities.Replace(g.json(1)) + `"></div><script>x="` + strings.ReplaceAll(g.link("query"), "/", `\/`) + `"</script></html>`
+}
+
+// graph is a request in GraphQL.
+func (g *garden) graph() string {
+	name, core := g.plant("json")
+	name = strings.ReplaceAll(name, "-", "_")
+	mark := pick(g, `"`, `"""`)
+	q := "mutation {\n  login(open: \"" + g.visible() + "\", " + name + ": " + mark + core + mark + ") { id }\n}"
+	if g.r.IntN(2) == 0 {
+		return q
+	}
+	return `{"query":` + strings.NewReplacer(`\u0022`, `\"`).Replace(g.escaped(q)) + `,"next":"` + strings.ReplaceAll(g.link("query"), "/", `\/`) + `"}`
+}
+
+// echo is a message within a body, as the answer to TRACE has it.
+func (g *garden) echo() string {
+	name, core := g.plant("header")
+	return "GET " + g.link("query") + " HTTP/1.1\r\nX-Open: " + g.visible() + "\r\n" + g.mixed(name) + ": " + core + "\r\n\r\n"
+}
+
 // wide writes s in UTF-16.
 func wide(s string, big bool) string {
 	var b []byte
@@ -355,7 +395,15 @@ func (g *garden) multipart(boundary string) string {
 // body is what a message carries, with its type.
 func (g *garden) body() (kind, body string) {
 	g.place = "body"
-	switch g.r.IntN(12) {
+	switch g.r.IntN(16) {
+	case 12:
+		return pick(g, "text/html", ""), g.page()
+	case 13:
+		return "application/graphql", g.graph()
+	case 14:
+		return "message/http", g.echo()
+	case 15:
+		return "multipart/mixed; boundary=XYZ", "--XYZ\r\nContent-Type: application/http\r\n\r\n" + g.echo() + "--XYZ--\r\n"
 	case 11:
 		return "application/json", g.odd()
 	case 9: // in UTF-16
