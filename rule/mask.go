@@ -154,7 +154,8 @@ func (k *masks) content(m *message.Message, s string, t *trace) string {
 		return w.hit(t, "", kindBody, s)
 	}
 	kind, _ := m.Get("Content-Type")
-	return k.narrow(kind, s, m.Marks&(message.BodyTruncated|message.Incomplete|message.Bomb) != 0, 0, t)
+	const cut = message.BodyTruncated | message.Incomplete | message.Bomb | message.BadEncoding | message.BadChunk
+	return k.narrow(kind, s, m.Marks&cut != 0, 0, t)
 }
 
 // narrow is text for what may be written in UTF-16.
@@ -241,7 +242,7 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	}
 	esc := v.of(k.sought, s).seen(seenUnicode) && escapes(s)
 	s = k.members(s, isJSON, esc, &v, t)
-	if hasFold(kind, "message/http") || hasFold(kind, "application/http") {
+	if !isJSON && startsMessage(s) || hasFold(kind, "message/http") || hasFold(kind, "application/http") {
 		s = k.inHeads(s, t)
 	}
 	if k.xml != nil {

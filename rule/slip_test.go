@@ -57,6 +57,7 @@ func TestNothingSlips(t *testing.T) {
 		{"big UTF-16 by its name", "text/plain; charset=utf-16", wide(names+`{"s":"SECRET"}`, true), names + `{"s":"[REDACTED]"}`},
 		{"UTF-16 in a part", "multipart/mixed; boundary=B", "--B\r\n\r\n" + wide("\ufeff"+`{"s":"SECRET"}`, false) + "\r\n--B--", "--B\r\n\r\n\ufeff" + `{"s":"[REDACTED]"}` + "\r\n--B--"},
 		{"an answer to TRACE", "message/http", "TRACE /?s=SECRET HTTP/1.1\r\nX-Own: SECRET\r\nAuthorization:\tBasic SECRET \r\nVia: 1\r\n\r\n", "TRACE /?s=[REDACTED] HTTP/1.1\r\nX-Own: [REDACTED]\r\nAuthorization:\t[REDACTED] \r\nVia: 1\r\n\r\n"},
+		{"a message that is called something else", "text/plain", "GET / HTTP/1.0\nX-Own: SECRET\n\n", "GET / HTTP/1.0\nX-Own: [REDACTED]\n\n"},
 		{"a batch", "multipart/mixed; boundary=B", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: SECRET\r\n\r\n\r\n--B--", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: [REDACTED]\r\n\r\n\r\n--B--"},
 		{"what is none of it", "application/json", `{"a":"x\/y@z","b":"s (see \"\"\"c\"\"\")","c":"http:\/\/h\/a@b?c=1","d":"a%40b //c@d"}`, `{"a":"x\/y@z","b":"s (see \"\"\"c\"\"\")","c":"http:\/\/h\/a@b?c=1","d":"a%40b //c@d"}`},
 	} {

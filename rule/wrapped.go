@@ -39,6 +39,15 @@ func toEntities(s string) string { return entities.Replace(s) }
 // entities takes longer to make than most texts to go through.
 var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
+// startsMessage tells whether s begins as a message of HTTP does.
+func startsMessage(s string) bool {
+	if strings.HasPrefix(s, "HTTP/") {
+		return true
+	}
+	n := strings.IndexByte(s[:min(len(s), 8<<10)], '\n')
+	return n > 0 && strings.Contains(s[max(n-len(" HTTP/1.1\r"), 0):n], " HTTP/")
+}
+
 // inHeads masks the fields of messages that stand in a body, as in the answer to
 // TRACE (RFC 9110 section 9.3.8) and where requests are sent in a batch.
 func (k *masks) inHeads(s string, t *trace) string {

@@ -37,6 +37,22 @@ func newSearch(all []planted) *search {
 	return s
 }
 
+// near tells whether what was found at data[i] is no coincidence: eight digits in
+// a row may as well be a part of a time or a number.
+func (p *planted) near(data []byte, i int) bool {
+	if strings.Trim(p.core, "0123456789 -") != "" {
+		return true
+	}
+	const more = window + 3
+	around := data[max(i-more, 0):min(i+window+more, len(data))]
+	for at := 0; at+more <= len(p.core); at++ {
+		if bytes.Contains(around, []byte(p.core[at:at+more])) {
+			return true
+		}
+	}
+	return false
+}
+
 // in returns the secrets that data holds, each with how it was found.
 func (s *search) in(data []byte) map[int]string {
 	found := map[int]string{}
@@ -52,7 +68,7 @@ func (s *search) look(data []byte, how string, depth int, found map[int]string) 
 		if !s.begins[int(data[i])<<8|int(data[i+1])] {
 			continue
 		}
-		if k, ok := s.windows[string(data[i:i+window])]; ok {
+		if k, ok := s.windows[string(data[i:i+window])]; ok && s.all[k].near(data, i) {
 			if _, known := found[k]; !known {
 				found[k] = how + " at " + strconv.Quote(string(data[max(0, i-60):min(len(data), i+30)]))
 			}
