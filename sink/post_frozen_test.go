@@ -85,10 +85,10 @@ func TestPostFrozen(t *testing.T) {
 		defer s.Close()
 		w := newWay(t, s.Listener.Addr().String())
 		p := poster(t, func(c *sink.PostConfig) {
-			c.URL, c.TLS.Insecure, c.Timeout = "https://"+w.Addr().String(), true, 500*time.Millisecond
+			c.URL, c.TLS.Insecure, c.Timeout = "https://"+w.Addr().String(), true, time.Second
 		})
 		post := func() (err error) {
-			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 				if _, err = p.Post(t.Context(), "text/plain", []byte("x")); err == nil {
 					return nil
 				}
