@@ -337,7 +337,7 @@ func (o *outputs) lost() error {
 	for _, x := range o.all {
 		s := x.queue.Stats()
 		n := int64(0)
-		for _, r := range []sink.Reason{sink.Refused, sink.GaveUp, sink.Expired, sink.SpoolLost} {
+		for _, r := range []sink.Reason{sink.Refused, sink.GaveUp, sink.Expired, sink.SpoolFull, sink.SpoolLost} {
 			n += s.Dropped[r].Records
 		}
 		if n > 0 && x.records {
