@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -219,10 +220,22 @@ func validHeader(name, value string) bool {
 // follow lets a redirect pass that repeats the request at the same place. To
 // any other the records, and what they are sent with, do not go.
 func (p *Poster) follow(r *http.Request, via []*http.Request) error {
-	if r.Method != http.MethodPost || len(via) > maxRedirects || r.URL.Scheme+"://"+r.URL.Host != p.place {
+	if r.Method != http.MethodPost || len(via) > maxRedirects || origin(r.URL) != origin(via[0].URL) {
 		return http.ErrUseLastResponse
 	}
 	return nil
+}
+
+// origin returns scheme, host and port in the one form in which they can be
+// compared (RFC 6454 section 4).
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" && u.Scheme == "https" {
+		port = "443"
+	} else if port == "" {
+		port = "80"
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // Place returns scheme and host of the address, which may be told to anybody.

@@ -19,3 +19,20 @@ func TestQuietProxy(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOrigin(t *testing.T) {
+	for _, same := range [][2]string{{"http://h", "http://H:80/x"}, {"https://h.example:443", "https://H.Example/y?z"}, {"http://[::1]", "http://[::1]:80"}} {
+		a, _ := url.Parse(same[0])
+		b, _ := url.Parse(same[1])
+		if origin(a) != origin(b) {
+			t.Errorf("%s and %s: %s, %s", a, b, origin(a), origin(b))
+		}
+	}
+	for _, other := range [][2]string{{"http://h", "https://h"}, {"http://h", "http://h:443"}, {"https://h", "https://h:80"}, {"http://h", "http://i"}, {"http://h", "http://h."}} {
+		a, _ := url.Parse(other[0])
+		b, _ := url.Parse(other[1])
+		if origin(a) == origin(b) {
+			t.Errorf("%s and %s: %s", a, b, origin(a))
+		}
+	}
+}
