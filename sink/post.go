@@ -223,6 +223,11 @@ func (p *Poster) follow(r *http.Request, via []*http.Request) error {
 	if r.Method != http.MethodPost || len(via) > maxRedirects || origin(r.URL) != origin(via[0].URL) {
 		return http.ErrUseLastResponse
 	}
+	for name, values := range p.header { // the client leaves some out where a host is spelled otherwise
+		if r.Header[name] == nil {
+			r.Header[name] = values
+		}
+	}
 	return nil
 }
 

@@ -276,6 +276,8 @@ func TestRedirectKeepsPassword(t *testing.T) {
 			http.Error(w, "who?", http.StatusUnauthorized)
 		case r.URL.Path == "/absolute":
 			http.Redirect(w, r, s.URL+"/taken", http.StatusPermanentRedirect)
+		case r.URL.Path == "/spelled":
+			http.Redirect(w, r, strings.Replace(s.URL, "127.0.0.1", "LocalHost", 1)+"/taken", http.StatusPermanentRedirect)
 		case r.URL.Path == "/relative":
 			http.Redirect(w, r, "/taken", http.StatusPermanentRedirect)
 		default:
@@ -283,9 +285,12 @@ func TestRedirectKeepsPassword(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	for i, path := range []string{"/taken", "/relative", "/absolute"} {
+	for i, path := range []string{"/taken", "/relative", "/absolute", "/spelled"} {
 		p := poster(t, func(c *sink.PostConfig) {
 			c.URL = strings.Replace(s.URL, "http://", "http://us%20er:"+planted+"%25@", 1) + path
+			if path == "/spelled" {
+				c.URL = strings.Replace(c.URL, "127.0.0.1", "localhost", 1)
+			}
 		})
 		if _, err := p.Post(t.Context(), "text/plain", []byte("x")); err != nil || taken != i+1 {
 			t.Errorf("%s: %v", path, err)
