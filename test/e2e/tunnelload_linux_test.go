@@ -41,8 +41,8 @@ func BenchmarkTunnel(b *testing.B) {
 		for _, tunnels := range []int{1, 16} {
 			for _, k := range kinds {
 				packets, exchanges := encapsulated(func(n, id int, ip packettest.Piece) []packettest.Piece { return k.wrap(n%tunnels, id, ip) })
-				for _, workers := range []string{"4"} {
-					for _, rate := range []int{20_000, 60_000} {
+				for _, workers := range []string{"1", "4"} {
+					for _, rate := range []int{20_000, 60_000, 200_000} {
 						tunnelled(b, s, packets, exchanges, fmt.Sprintf("| %d | %s | %s", tunnels, k.name, workers), workers, rate)
 					}
 				}
@@ -107,6 +107,9 @@ func tunnelled(b *testing.B, s *netnstest.Space, packets [][][]byte, exchanges i
 			took = time.Since(began)
 		})
 	})
+	if saw.found < exchanges {
+		fmt.Println(saw.words) // the ledger tells why
+	}
 	count := func(name string) string {
 		if m := regexp.MustCompile(name + ` +([\d,]+)`).FindStringSubmatch(saw.words); m != nil {
 			return m[1]
