@@ -71,13 +71,15 @@ func mayBegin(s string, at int) bool {
 				at--
 			}
 		case c == '/' && s[max(at-2, low)] == '*':
-			k := strings.LastIndex(s[low:at-1], "/*")
-			if k < 0 {
+			if !strings.Contains(s[low:at-1], "/*") {
 				return false
 			}
-			at = low + k
+			at = low + strings.LastIndex(s[low:at-1], "/*")
 		default: // the end of a line, perhaps of a comment
-			return line && strings.Contains(s[max(low, strings.LastIndexByte(s[:at], '\n')):at], "//")
+			if !line || !strings.Contains(s[low:at], "//") {
+				return false
+			}
+			return !strings.Contains(s[low+strings.LastIndex(s[low:at], "//"):at], "\n")
 		}
 	}
 	return false
