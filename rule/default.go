@@ -22,8 +22,9 @@ func SecretParameters() []string {
 	}
 }
 
-// SecretMembers returns the names of the members of JSON whose values are
-// credentials, and which are masked by default.
+// SecretMembers returns the names of the members of JSON, and of the elements and
+// attributes of XML, whose values are credentials, and which are masked by
+// default.
 func SecretMembers() []string {
 	return []string{
 		"password", "passwd", "passphrase", "pwd", "secret", "client_secret", "clientSecret", "access_token", "accessToken", "refresh_token", "refreshToken",
@@ -43,13 +44,15 @@ func defaultMasks(except []string, e *entry) *masks {
 			return slices.ContainsFunc(except, func(x string) bool { return foldName(x) == foldName(n) })
 		})
 	}
-	k := &masks{secrets: newSecrets(wanted(SecretHeaders()), w), query: &names{}, form: &names{}, json: &jsonNames{}, first: e}
+	k := &masks{secrets: newSecrets(wanted(SecretHeaders()), w), query: &names{}, form: &names{}, json: &jsonNames{}, plain: &xmlPaths{}, first: e}
 	for _, n := range wanted(SecretParameters()) {
 		_ = k.query.add(n, w) // plain names are never refused
 		_ = k.form.add(n, w)
 	}
 	for _, n := range wanted(SecretMembers()) {
 		_ = k.json.add(n, w)
+		_, _ = k.plain.add("//"+n, w)
+		_, _ = k.plain.add("//@"+n, w)
 	}
 	d := &detector{card: true, body: true, headers: true, query: true, target: true, with: w}
 	if slices.ContainsFunc(except, func(x string) bool { return x == kindCard }) {

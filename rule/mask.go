@@ -22,7 +22,8 @@ type masks struct {
 	paths   *jsonPaths
 	simple  [][]pathStep // those that are in json
 	xml     *xmlPaths
-	body    *with // the whole body
+	plain   *xmlPaths // of documents alone, and not of what stands in JSON and HTML
+	body    *with     // the whole body
 	detect  []*detector
 	first   *entry // the first rule: who withholds what cannot be looked into
 	located *names // the fields that hold URLs, for query
@@ -113,7 +114,7 @@ func (k *masks) wantsBody() bool {
 
 // named tells whether something in bodies is masked by its name.
 func (k *masks) named() bool {
-	return k.json != nil || k.paths != nil || k.xml != nil || k.form != nil
+	return k.json != nil || k.paths != nil || k.xml != nil || k.plain != nil || k.form != nil
 }
 
 func (k *masks) fields(m *message.Message, fields []message.Field, t *trace) {
@@ -181,7 +182,12 @@ func (k *masks) unreadable(m *message.Message, s string) bool {
 	if !k.named() {
 		return false
 	}
-	return m.Marks&message.Gapped != 0 || strings.HasPrefix(s, "\x1f\x8b\x08") || strings.HasPrefix(s, "\x28\xb5\x2f\xfd")
+	return m.Marks&message.Gapped != 0 || packed(s)
+}
+
+// packed tells whether s is compressed with gzip or zstd.
+func packed(s string) bool {
+	return strings.HasPrefix(s, "\x1f\x8b\x08") || strings.HasPrefix(s, "\x28\xb5\x2f\xfd")
 }
 
 // printable tells whether s is text, by its beginning.
@@ -254,6 +260,9 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		case v.of(k.sought, s).has(hasLess):
 			s = k.xml.mask(s, containsFold(kind, "html"), t)
 		}
+	}
+	if k.plain != nil && looksXML(start) {
+		s = k.plain.mask(s, false, t)
 	}
 	form := !isJSON && looksForm(start)
 	if containsFold(kind, "urlencoded") { // which clients also call JSON
@@ -435,6 +444,10 @@ func (k *masks) multipart(s, boundary string, cut bool, depth int, t *trace) str
 				return w.hit(t, "", kindString, content)
 			}
 		}
+		if k.named() && packed(content) {
+			w := &with{text: Redacted, rule: k.first}
+			return w.hit(t, "", kindBody, content)
+		}
 		return k.narrow(partType(head), content, cut, depth+1, t)
 	})
 	for _, d := range k.detect { // what stands in the heads of the parts and around them
@@ -466,6 +479,11 @@ func looksForm(start string) bool {
 		}
 	}
 	return false
+}
+
+// looksXML tells whether a text begins as XML does and HTML does not.
+func looksXML(start string) bool {
+	return start != "" && start[0] == '<' && !hasFold(start, "<!doctype html") && !hasFold(start, "<html")
 }
 
 func hasFold(s, beginning string) bool {

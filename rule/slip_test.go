@@ -56,6 +56,7 @@ func TestNothingSlips(t *testing.T) {
 		{"UTF-16 by its name", "text/plain; charset=UTF-16LE", wide(names+`{"s":"SECRET"}`, false), names + `{"s":"[REDACTED]"}`},
 		{"big UTF-16 by its name", "text/plain; charset=utf-16", wide(names+`{"s":"SECRET"}`, true), names + `{"s":"[REDACTED]"}`},
 		{"UTF-16 in a part", "multipart/mixed; boundary=B", "--B\r\n\r\n" + wide("\ufeff"+`{"s":"SECRET"}`, false) + "\r\n--B--", "--B\r\n\r\n\ufeff" + `{"s":"[REDACTED]"}` + "\r\n--B--"},
+		{"a packed part", "multipart/mixed; boundary=B", "--B\r\n\r\n\x1f\x8b\x08SECRET\r\n--B--", "--B\r\n\r\n[REDACTED]\r\n--B--"},
 		{"an answer to TRACE", "message/http", "TRACE /?s=SECRET HTTP/1.1\r\nX-Own: SECRET\r\nAuthorization:\tBasic SECRET \r\nVia: 1\r\n\r\n", "TRACE /?s=[REDACTED] HTTP/1.1\r\nX-Own: [REDACTED]\r\nAuthorization:\t[REDACTED] \r\nVia: 1\r\n\r\n"},
 		{"a message that is called something else", "text/plain", "GET / HTTP/1.0\nX-Own: SECRET\n\n", "GET / HTTP/1.0\nX-Own: [REDACTED]\n\n"},
 		{"a batch", "multipart/mixed; boundary=B", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: SECRET\r\n\r\n\r\n--B--", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: [REDACTED]\r\n\r\n\r\n--B--"},
@@ -103,5 +104,23 @@ func TestNothingSlips(t *testing.T) {
 	x := exchange()
 	if x.Request.Op = "4111111111111111"; s.Apply(x) && x.Request.Op != "[REDACTED]" {
 		t.Error(x.Request.Op)
+	}
+}
+
+// TestDefaultElements: what is masked by default in JSON is so in XML.
+func TestDefaultElements(t *testing.T) {
+	s := parse(t, "defaults: {except: [token]}")
+	for text, want := range map[string]string{
+		`<s:Envelope><w:Password Type="x">SECRET</w:Password></s:Envelope>`: `<s:Envelope><w:Password Type="x">[REDACTED]</w:Password></s:Envelope>`,
+		`<?xml version="1.0"?><a client_secret='SECRET' token='1'/>`:        `<?xml version="1.0"?><a client_secret='[REDACTED]' token='1'/>`,
+		"\ufeff\n<a><apiKey>SECRET</b>":                                     "\ufeff\n<a><apiKey>[REDACTED]",
+		"<!DOCTYPE html><a><password>x</password>":                          "<!DOCTYPE html><a><password>x</password>",
+		`{"a":"<password>x</password>"}`:                                    `{"a":"<password>x</password>"}`,
+	} {
+		x := exchange()
+		x.Request.Fields[1].Value, x.Request.Body = "text/plain", []byte(text)
+		if s.Apply(x); string(x.Request.Body) != want {
+			t.Errorf("%s: %s", text, x.Request.Body)
+		}
 	}
 }

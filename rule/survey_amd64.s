@@ -164,6 +164,9 @@ first:
 	NAMES(0, second)
 	ORL AX, names-8(SP)
 second:
+	// The same for the other half, whose masks go above those of the first: into
+	// the upper words on the stack, or shifted. No macro, as labels in one would
+	// need names for each use.
 	FACTS(32)
 	BTQ $2, 224(DX)
 	JCC more

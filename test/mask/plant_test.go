@@ -312,6 +312,7 @@ func (g *garden) json(depth int) string {
 
 // xml is a document with secrets in elements and attributes.
 func (g *garden) xml() string {
+	g.place = "xml"
 	e, one := g.plant("xml")
 	a, two := g.plant("attribute")
 	f, three := g.plant("xml")
