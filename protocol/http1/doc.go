@@ -35,8 +35,8 @@
 //     Its first size line must be exact.
 //   - a request with a field that some take for a Content-Length or a
 //     Transfer-Encoding and others do not (white space or worse in its name, a
-//     bare CR before it, line ends of both kinds), or whose last coding is not
-//     chunked: ConflictLength
+//     bare CR before it, lines that go on, line ends of both kinds), or whose
+//     last coding is not chunked, or that is coded in HTTP/1.0: ConflictLength
 //   - a bare CR in a request's head: BadHeader
 //   - a chunk extension that ends with a bare LF: BadChunk
 //   - a content coding with junk around its name, zlib and bare deflate, gzip

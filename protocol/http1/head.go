@@ -241,6 +241,10 @@ func (d *decoder) fields(m *message.Message, text string, ends []int32, first in
 		case s < e && (text[s] == ' ' || text[s] == '\t') && len(m.Fields) > first:
 			m.Marks |= message.FoldedHeader
 			f.suspect(text[s:e])
+			if name, _, ok := strings.Cut(text[s:min(e, s+256)], ":"); ok {
+				f.doubt(name)
+			}
+			f.doubt(m.Fields[len(m.Fields)-1].Name) // some do not read on
 			if !over {
 				last := &m.Fields[len(m.Fields)-1]
 				if !folded {

@@ -141,7 +141,7 @@ func decimal(s string) (uint64, bool) {
 // bodyOfRequest enters the body of h.m, a request.
 func (d *decoder) bodyOfRequest(t *turn, f *framing) {
 	f.settle()
-	if f.odd || f.coded && !f.chunked {
+	if f.odd || f.coded && (!f.chunked || t.h.m.Version == "1.0") {
 		f.marks |= message.ConflictLength
 	}
 	t.h.m.Marks |= f.marks
