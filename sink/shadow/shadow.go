@@ -127,7 +127,7 @@ func open(c Config) (*shadow, error) {
 			return nil, err
 		}
 	}
-	s := &shadow{config: c, target: target, tally: diff.NewTally(compare, c.Examples), begun: time.Now(), sent: map[*message.Exchange]bool{}}
+	s := &shadow{config: c, target: target, tally: diff.NewTally(compare, c.Examples), begun: time.Now()}
 	s.reported = s.begun
 	s.pace = pace{rate: c.Rate, room: max(c.Rate, 1), last: s.begun}
 	return s, s.write(s.report())
@@ -140,7 +140,7 @@ type shadow struct {
 	begun    time.Time
 	reported time.Time
 	pace     pace
-	sent     map[*message.Exchange]bool // of the batch at hand, which may come again
+	sent     sink.Ahead // guarded by mu while requests are under way
 	closed   bool
 
 	mu          sync.Mutex
@@ -167,14 +167,13 @@ func (s *shadow) Write(ctx context.Context, batch []*message.Exchange) error {
 			s.config.Log.Error("the report cannot be written", "error", err.Error())
 		}
 	}
-	if err == nil {
-		clear(s.sent)
-		return nil
-	}
 	n := 0
-	for n < len(batch) && s.sent[batch[n]] {
-		delete(s.sent, batch[n])
+	for n < len(batch) && (err == nil || s.sent.Has(batch[n])) {
+		s.sent.Forget(batch[n])
 		n++
+	}
+	if err == nil {
+		return nil
 	}
 	return sink.Partial(n, fmt.Errorf("shadow to %s: %w", s.target, err))
 }
@@ -185,7 +184,7 @@ func (s *shadow) spread(ctx context.Context, batch []*message.Exchange) error {
 	lanes := map[uint64][]*message.Exchange{} // by Flow.ID: of a spool, each record has its own Flow
 	var order []uint64
 	for _, x := range batch {
-		if s.sent[x] { // in an earlier try
+		if s.sent.Has(x) { // in an earlier try
 			continue
 		}
 		id := x.Flow.ID
@@ -210,7 +209,7 @@ func (s *shadow) spread(ctx context.Context, batch []*message.Exchange) error {
 						break
 					}
 					s.mu.Lock()
-					s.sent[x] = true
+					s.sent.Add(x)
 					s.mu.Unlock()
 				}
 			}

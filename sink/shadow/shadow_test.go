@@ -163,6 +163,71 @@ func TestOrderOfCopies(t *testing.T) {
 	}
 }
 
+// What was sent ahead of a request that could not be is not sent again, however
+// long that takes, in whatever batches the queue comes back, and out of a spool.
+func TestSentAheadOnce(t *testing.T) {
+	for _, spool := range []bool{false, true} {
+		s := serve(t, nil)
+		const n = 40
+		var dials, failed atomic.Int64
+		c := config(s)
+		c.Concurrency, c.Request.Unsafe = 2, true
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dials.Add(1) == 1 {
+				// The first one fails when all that does not need it was sent.
+				for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+					s.mu.Lock()
+					asked := len(s.asked)
+					s.mu.Unlock()
+					if asked == n-1 {
+						break
+					}
+				}
+				failed.Add(1)
+				return nil, errors.New("down")
+			}
+			if n := failed.Load(); n > 0 && n < 10 {
+				failed.Add(1)
+				return nil, errors.New("down")
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		}
+		all := exchanges(4 * n)
+		var batch []*message.Exchange // one of each conversation
+		for i := range n {
+			x := all[4*i]
+			x.Request.Op = "POST" // each over a connection of its own
+			batch = append(batch, x)
+		}
+		q := sink.DefaultQueueConfig()
+		q.Retry.Min, q.Retry.Max = 5*time.Millisecond, 10*time.Millisecond
+		if spool {
+			q.Spool.Directory, q.Spool.Sync = t.TempDir(), time.Millisecond
+		}
+		to, err := sink.OpenRecords(open(t, c), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to.Push(t.Context(), batch)
+		wait(t, "all is delivered", func() bool { return to.Stats().Written.Records == n })
+		if err := to.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		times := map[string]int{}
+		for _, a := range s.asked {
+			times[a]++
+		}
+		for a, k := range times {
+			if k > 1 {
+				t.Errorf("spool %v: %s was sent %d times", spool, a, k)
+			}
+		}
+		if len(times) != n || failed.Load() < 10 {
+			t.Errorf("spool %v: %d of %d were sent, %d connections failed", spool, len(times), n, failed.Load())
+		}
+	}
+}
+
 func TestShadow(t *testing.T) {
 	var s *server
 	s = serve(t, func(w http.ResponseWriter, r *http.Request) {

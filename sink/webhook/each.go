@@ -8,38 +8,6 @@ import (
 	"github.com/passiflow/passiflow/sink"
 )
 
-// record names a record among all: its conversation, and side and number of its
-// first half.
-type record struct {
-	flow  uint64
-	side  uint8
-	index uint32
-}
-
-// whole is the side of a record that is about a conversation as a whole.
-const whole = 0xff
-
-// name returns the name of x; the zero record stands for none, as two without a
-// name must not be taken for one.
-func name(x *message.Exchange) record {
-	m := x.Request
-	if m == nil {
-		m = x.Response
-	}
-	switch {
-	case x.Flow == nil:
-	case m != nil:
-		return record{x.Flow.ID, uint8(m.From), m.Index}
-	case x.Summary != nil:
-		return record{flow: x.Flow.ID, side: whole}
-	}
-	return record{}
-}
-
-// maxAhead bounds how many records are remembered as delivered ahead of one
-// that was not.
-const maxAhead = 1024
-
 // each posts every line that the format makes of a record, or all that it makes
 // where that is no line. Several records are under way at once: those that are
 // delivered ahead of one that fails are remembered, and left out when the queue
@@ -51,7 +19,7 @@ func (w *webhook) each(ctx context.Context, batch []*message.Exchange) error {
 		for i, x := range some {
 			l := &w.lanes[i]
 			l.err = nil
-			if l.known = w.ahead[name(x)]; l.known {
+			if l.known = w.ahead.Has(x); l.known {
 				continue
 			}
 			if cap(l.room) > keep {
@@ -70,7 +38,7 @@ func (w *webhook) each(ctx context.Context, batch []*message.Exchange) error {
 				w.remember(some[i+1:], w.lanes[i+1:])
 				return sink.Partial(done+i, w.lanes[i].err)
 			}
-			delete(w.ahead, name(x))
+			w.ahead.Forget(x)
 		}
 		done += len(some)
 	}
@@ -90,12 +58,7 @@ func (w *webhook) remember(some []*message.Exchange, lanes []lane) {
 		if lanes[i].err != nil || lanes[i].known {
 			continue
 		}
-		if len(w.ahead) >= maxAhead { // of batches that the queue has dropped
-			clear(w.ahead)
-		}
-		if n := name(x); n != (record{}) {
-			w.ahead[n] = true
-		}
+		w.ahead.Add(x)
 	}
 }
 

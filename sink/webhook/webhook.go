@@ -44,7 +44,7 @@ func DefaultConfig() Config {
 // New returns a sink that posts what f makes of each record. It opens no
 // connection yet.
 func New(c Config, f format.Format) (sink.Sink, error) {
-	w := &webhook{batch: c.Batch, format: f, kind: f.ContentType(), ahead: map[record]bool{}}
+	w := &webhook{batch: c.Batch, format: f, kind: f.ContentType()}
 	w.lines = strings.HasPrefix(w.kind, "application/x-ndjson")
 	switch {
 	case c.Batch != Each && c.Batch != Array && c.Batch != Lines:
@@ -74,7 +74,7 @@ type webhook struct {
 	lines  bool   // the format writes lines of JSON
 	buffer []byte // kept between batches
 	lanes  []lane // for Each
-	ahead  map[record]bool
+	ahead  sink.Ahead
 	closed bool
 }
 
@@ -171,7 +171,7 @@ func (w *webhook) room() []byte {
 func (w *webhook) Close(context.Context) error {
 	if !w.closed {
 		w.closed = true
-		w.buffer, w.lanes, w.ahead = nil, nil, nil
+		w.buffer, w.lanes, w.ahead = nil, nil, sink.Ahead{}
 		w.post.Close()
 	}
 	return nil
