@@ -92,7 +92,8 @@ func (n *names) partName(head string) *with {
 		}
 		rest := strings.TrimLeft(head[i+1:], " \t")
 		rest = rest[:min(len(rest), longestParameter)]
-		name, end := rest, -1
+		name := rest
+		var end int
 		if strings.HasPrefix(rest, `"`) {
 			if end = nextQuote(rest, 1, 0); end >= 0 {
 				name = rest[:end]
