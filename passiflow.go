@@ -178,6 +178,7 @@ func (p *Passiflow) closeSources() {
 	p.mu.Unlock()
 	for _, s := range p.cfg.Sources {
 		s.Close()
+		_, _ = s.Read(make([]packet.Packet, 1)) // takes back what was lent last
 	}
 }
 

@@ -150,7 +150,20 @@ func (s *session) read(from source.Source) error {
 			return err
 		}
 	}
+	if s.ctx.Err() != nil {
+		finish(from, batch)
+	}
 	return nil
+}
+
+// finish reads a source that is closed, or about to be, to its end: only then it
+// takes back what it has lent.
+func finish(from source.Source, batch []packet.Packet) {
+	for {
+		if _, err := from.Read(batch); err != nil {
+			return
+		}
+	}
 }
 
 // take takes one packet of a TCP conversation.

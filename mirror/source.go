@@ -86,11 +86,13 @@ func (s *SourceObservedPacketSource) run() {
 			select {
 			case s.out <- fromPacket(&batch[i]):
 			case <-s.stop:
+				finish(s.source, batch)
 				return
 			}
 		}
 		select {
 		case <-s.stop:
+			finish(s.source, batch)
 			return
 		default:
 		}

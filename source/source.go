@@ -23,7 +23,9 @@ type Source interface {
 	// Interfaces names the places behind Packet.Interface, by index. The list
 	// may grow while packets are read.
 	Interfaces() []Interface
-	// Close releases what the source holds. It is safe to call twice.
+	// Close releases what the source holds. It is safe to call twice. Packets that
+	// Read has lent stay valid until the next Read, which has nothing more to
+	// give and is the end of it: whoever has closed a source reads once more.
 	Close() error
 }
 
