@@ -12,17 +12,18 @@ import (
 // Dial opens a connection, as net.Dialer.DialContext does.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// maxOwn is how many connections an Own remembers.
-const maxOwn = 4096
+// maxOwn is how many connections an Own remembers: more than the sinks of a run
+// have open at once, of which one of bytes may have 16384.
+const maxOwn = 32 << 10
 
 // Own remembers the connections that the sinks of this program have opened, so
 // that a capture that sees them does not tell of its own deliveries, each of
 // which would be another delivery. It may be used by many goroutines.
 type Own struct {
 	mu   sync.RWMutex
-	all  map[[2]netip.AddrPort]bool // from us, to them
-	ring [maxOwn][2]netip.AddrPort  // what all holds, by age
-	next int
+	all  map[[2]netip.AddrPort]int // from us, to them: where in ring
+	ring [][2]netip.AddrPort       // by age; what came again stands in it twice
+	next int                       // the oldest, once it is full
 }
 
 // Dial opens a connection and remembers it.
@@ -44,12 +45,18 @@ func (o *Own) add(k [2]netip.AddrPort) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.all == nil {
-		o.all = map[[2]netip.AddrPort]bool{}
+		o.all = map[[2]netip.AddrPort]int{}
 	}
-	delete(o.all, o.ring[o.next])
-	o.ring[o.next] = k
+	if len(o.ring) < maxOwn {
+		o.all[k] = len(o.ring)
+		o.ring = append(o.ring, k)
+		return
+	}
+	if old := o.ring[o.next]; o.all[old] == o.next {
+		delete(o.all, old)
+	}
+	o.ring[o.next], o.all[k] = k, o.next
 	o.next = (o.next + 1) % maxOwn
-	o.all[k] = true
 }
 
 // Has tells whether f is one of them.
@@ -60,7 +67,11 @@ func (o *Own) Has(f *flow.Flow) bool {
 		return false
 	}
 	c, s := plain(f.Client), plain(f.Server)
-	return o.all[[2]netip.AddrPort{c, s}] || o.all[[2]netip.AddrPort{s, c}]
+	_, ours := o.all[[2]netip.AddrPort{c, s}]
+	if !ours {
+		_, ours = o.all[[2]netip.AddrPort{s, c}]
+	}
+	return ours
 }
 
 // plain takes off the zone and the form of an IPv4 address within IPv6.

@@ -35,27 +35,6 @@ func TestOwn(t *testing.T) {
 	} else if other.Client = first.Server; o.Has(&other) {
 		t.Error("knows another")
 	}
-	if testing.Short() {
-		return
-	}
-	// It forgets, and does not grow.
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			c.Close()
-		}
-	}()
-	var last *flow.Flow
-	for range 4100 {
-		c, last = open()
-		c.Close()
-	}
-	if !o.Has(last) || last.Client != first.Client && o.Has(first) {
-		t.Error("keeps the oldest, or not the newest")
-	}
 	if _, err := o.Dial(context.Background(), "tcp", "127.0.0.1:1"); err == nil {
 		t.Error("nobody is there")
 	}
