@@ -127,6 +127,7 @@ type file struct {
 	pack   *pack // nil: plain
 	buffer []byte
 	pruned time.Time
+	mine   []string // what this run has closed and not removed, of several files
 	closed bool
 }
 
@@ -319,10 +320,11 @@ func (s *file) finish() error {
 		return err
 	}
 	sink.SyncDirectory(filepath.Dir(s.final))
-	s.path, s.final = "", ""
 	if s.rotates {
+		s.mine = append(s.mine, s.final)
 		s.prune()
 	}
+	s.path, s.final = "", ""
 	return nil
 }
 

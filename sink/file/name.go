@@ -93,6 +93,7 @@ func (s *file) prune() {
 	s.pruned = time.Now()
 	c := &s.config
 	if c.KeepFiles == 0 && c.KeepBytes == 0 && c.KeepAge == 0 {
+		s.mine = nil
 		return
 	}
 	whole, _, err := s.name.list()
@@ -100,6 +101,7 @@ func (s *file) prune() {
 		c.Log.Warn("files were not removed", "error", err)
 		return
 	}
+	s.sort(whole)
 	var bytes int64
 	for _, w := range whole {
 		bytes += w.bytes
@@ -122,5 +124,22 @@ func (s *file) prune() {
 		}
 		bytes -= w.bytes
 		c.Log.Info("removed", "file", w.path, "bytes", w.bytes, "reason", why)
+	}
+}
+
+// sort puts the files that this run has closed behind all others, as it closed
+// them: by the moment in their names, a clock that was set back makes the newest
+// the oldest.
+func (s *file) sort(whole []closed) {
+	place := map[string]int{}
+	for i, path := range s.mine {
+		place[path] = i + 1
+	}
+	slices.SortStableFunc(whole, func(a, b closed) int { return cmp.Compare(place[a.path], place[b.path]) })
+	s.mine = s.mine[:0]
+	for _, w := range whole {
+		if place[w.path] > 0 { // others are gone
+			s.mine = append(s.mine, w.path)
+		}
 	}
 }

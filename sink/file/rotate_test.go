@@ -127,6 +127,48 @@ func TestRotateByTimeAndKeep(t *testing.T) {
 
 // Behind a queue, a file is closed when its period is over although nothing
 // comes, and none is left behind that is empty.
+// Where the clock was set back, the files that were just closed are not taken for
+// the oldest: those of an earlier run go first, then this run's as it closed them.
+func TestKeepWithAnotherClock(t *testing.T) {
+	dir := t.TempDir()
+	later := []string{"out-20990101T000000.000Z.ndjson", "out-20990101T000000.001Z.ndjson", "out-20990102T000000.000Z.ndjson"}
+	for _, name := range later {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("of a run before\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := DefaultConfig()
+	c.Path, c.RotateBytes, c.KeepFiles = filepath.Join(dir, "out.ndjson"), 1, 3
+	s, err := Open(c, sinktest.Format{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := s.Write(t.Context(), []*message.Exchange{{Request: &message.Message{Target: fmt.Sprint("/", i)}}}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 2 { // two of ours are closed
+			if got := sinktest.Files(t, dir); len(got) != 4 || got[len(got)-1] != later[2] {
+				t.Errorf("%q", got)
+			}
+		}
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, name := range sinktest.Files(t, dir) {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, strings.TrimSpace(string(b)))
+	}
+	if d := cmp.Diff([]string{"/2", "/3", "/4"}, kept); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestRotateWhileNothingComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
