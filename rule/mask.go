@@ -279,7 +279,7 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		s = k.inStrings(s, form, 0, t)
 	}
 	if v.of(k.sought, s).has(hasEquals | hasPercent | hasAt) {
-		s = k.locate(s, form, t)
+		s = k.locate(s, form, isJSON, t)
 	}
 	if k.looks&inBody == 0 {
 		return s
@@ -321,12 +321,18 @@ func (k *masks) members(s string, isJSON, esc bool, v *survey, t *trace) string 
 }
 
 // locate masks what URLs in a text hold.
-func (k *masks) locate(s string, form bool, t *trace) string {
+func (k *masks) locate(s string, form, quoted bool, t *trace) string {
 	if k.query != nil && !form {
-		s = k.query.links(s, t)
+		s = k.query.links(s, quoted, t)
 	}
 	if k.secrets != nil && mayHoldUser(s) {
-		if now := urls(s); now != s {
+		now := s
+		if form {
+			now = locators(s)
+		} else {
+			now = urls(s)
+		}
+		if now != s {
 			s = now
 			k.secrets.urls.note(t, "", Redacted)
 		}
@@ -354,7 +360,7 @@ func (k *masks) inStrings(s string, form bool, depth int, t *trace) string {
 			if depth < deepestPart && escapedURL(plain) {
 				masked = k.inStrings(masked, form, depth+1, t)
 			}
-			if masked = k.locate(masked, form, t); masked != plain {
+			if masked = k.locate(masked, form, true, t); masked != plain {
 				out.put(s, from, end, escape(masked))
 			}
 		}
@@ -399,7 +405,7 @@ func (k *masks) inValues(s string, t *trace) string {
 	if !members && !elements {
 		return s
 	}
-	return recoded(s, percentEncodeAll, func(v string) string {
+	return recoded(s, partsURL, percentEncodeAll, func(v string) string {
 		was := percentDecode(v)
 		plain := was
 		if members {

@@ -21,7 +21,7 @@ func (n *names) pairs(s string, stop byte, t *trace, under string) string {
 // such as a URL with a query of its own.
 func (n *names) nested(s string, stop byte, depth int, t *trace, under string) string {
 	if depth < deepestPart && encodedPair(s) {
-		s = decoded(s, func(v string) string {
+		s = decoded(s, partsURL, func(v string) string {
 			if !encodedPair(v) {
 				return v
 			}
@@ -53,14 +53,15 @@ func encoded(s, v string) bool {
 	}
 }
 
-// decoded hands each encoded part of s to mask, which returns it as it is, or
-// decoded and perhaps changed; only what was changed is put into s.
-func decoded(s string, mask func(part string) string) string {
-	return recoded(s, percentEncode, mask)
+// decoded hands each encoded part of s, between bytes that part, to mask, which
+// returns it as it is, or decoded and perhaps changed; only what was changed is
+// put into s.
+func decoded(s string, parts func(byte) bool, mask func(part string) string) string {
+	return recoded(s, parts, percentEncode, mask)
 }
 
 // recoded is decoded with an encoding for what was changed.
-func recoded(s string, encode func(string) string, mask func(part string) string) string {
+func recoded(s string, parts func(byte) bool, encode func(string) string, mask func(part string) string) string {
 	var out splice
 	for at := 0; at < len(s); {
 		end := at
@@ -111,6 +112,16 @@ func (n *names) flat(s string, stop byte, t *trace, under string) string {
 	}
 }
 
+// partsURL tells whether c parts a URL, or a list of them, where values stand that
+// are encoded. An apostrophe need not be (it is not by encodeURIComponent).
+func partsURL(c byte) bool {
+	switch c {
+	case '&', '?', '#', '=', '<', '>', '"', ' ', '\t', '\r', '\n':
+		return true
+	}
+	return false
+}
+
 // parts tells whether c may stand before the name of a parameter.
 func parts(c byte) bool {
 	switch c {
@@ -120,12 +131,17 @@ func parts(c byte) bool {
 	return false
 }
 
-// links masks parameters of URLs that stand in a text.
-func (n *names) links(s string, t *trace) string {
-	if s = n.link(s, t); !encodedPair(s) {
+// links masks parameters of URLs that stand in a text. quoted tells that they do
+// so between double quotation marks, and may hold single ones.
+func (n *names) links(s string, quoted bool, t *trace) string {
+	if s = n.link(s, quoted, t); !encodedPair(s) {
 		return s
 	}
-	return decoded(s, func(v string) string {
+	around := parts
+	if quoted {
+		around = partsURL
+	}
+	return decoded(s, around, func(v string) string {
 		if !encodedPair(v) {
 			return v
 		}
@@ -133,7 +149,7 @@ func (n *names) links(s string, t *trace) string {
 	})
 }
 
-func (n *names) link(s string, t *trace) string {
+func (n *names) link(s string, quoted bool, t *trace) string {
 	var out splice
 	for i := 0; ; i++ {
 		k := strings.IndexByte(s[i:], '=')
@@ -155,7 +171,7 @@ func (n *names) link(s string, t *trace) string {
 			continue
 		}
 		end := i + 1
-		for end < len(s) && s[end] > ' ' && s[end] != '&' && s[end] != '"' && s[end] != '\'' && s[end] != '<' && s[end] != '>' {
+		for end < len(s) && s[end] > ' ' && s[end] != '&' && s[end] != '"' && (quoted || s[end] != '\'') && s[end] != '<' && s[end] != '>' {
 			if s[end] == '\\' && !strings.HasPrefix(s[end:], `\/`) {
 				break
 			}

@@ -56,6 +56,9 @@ func TestNothingSlips(t *testing.T) {
 		{"UTF-16 by its name", "text/plain; charset=UTF-16LE", wide(names+`{"s":"SECRET"}`, false), names + `{"s":"[REDACTED]"}`},
 		{"big UTF-16 by its name", "text/plain; charset=utf-16", wide(names+`{"s":"SECRET"}`, true), names + `{"s":"[REDACTED]"}`},
 		{"UTF-16 in a part", "multipart/mixed; boundary=B", "--B\r\n\r\n" + wide("\ufeff"+`{"s":"SECRET"}`, false) + "\r\n--B--", "--B\r\n\r\n\ufeff" + `{"s":"[REDACTED]"}` + "\r\n--B--"},
+		{"apostrophes in URLs in JSON", "application/json", `{"a":"/?s=SEC'RET&b=1","c":"http%3A%2F%2Fh%2F%3Fs%3DSEC'RET%26b%3D2"}`, `{"a":"/?s=[REDACTED]&b=1","c":"http://h/%3Fs%3D[REDACTED]%26b%3D2"}`},
+		{"apostrophes in HTML", "text/html", `<a href='/?s=SECRET'>b</a>`, `<a href='/?s=[REDACTED]'>b</a>`},
+		{"apostrophes in a form", "application/x-www-form-urlencoded", "a=http%3A%2F%2Fu%3ASEC'RET%40h&b=%7B%22s%22%3A%22SEC'RET%22%2C%22n%22%3A1%7D&c=%2F%3Fs%3DSEC'RET", "a=http://[REDACTED]@h&b=%7B%22s%22%3A%22[REDACTED]%22%2C%22n%22%3A1%7D&c=/%3Fs%3D[REDACTED]"},
 		{"a packed part", "multipart/mixed; boundary=B", "--B\r\n\r\n\x1f\x8b\x08SECRET\r\n--B--", "--B\r\n\r\n[REDACTED]\r\n--B--"},
 		{"an answer to TRACE", "message/http", "TRACE /?s=SECRET HTTP/1.1\r\nX-Own: SECRET\r\nAuthorization:\tBasic SECRET \r\nVia: 1\r\n\r\n", "TRACE /?s=[REDACTED] HTTP/1.1\r\nX-Own: [REDACTED]\r\nAuthorization:\t[REDACTED] \r\nVia: 1\r\n\r\n"},
 		{"a message that is called something else", "text/plain", "GET / HTTP/1.0\nX-Own: SECRET\n\n", "GET / HTTP/1.0\nX-Own: [REDACTED]\n\n"},
@@ -73,7 +76,7 @@ func TestNothingSlips(t *testing.T) {
 	}
 	for target, want := range map[string]string{
 		"/a?to=http%3A%2F%2Fu%3ASECRET%40h%2F":       "/a?to=http://[REDACTED]@h/",
-		"/a?to=http://u%3ASECRET%40h/":               "/a?to=http://[REDACTED]%40h/",
+		"/a?to=http://u%3ASECRET%40h/":               "/a?to=http://[REDACTED]@h/",
 		"/a?to=%252F%253Fs%253DSECRET":               "/a?to=/%253Fs%253D[REDACTED]",
 		"/http%3A%2F%2Fh%2F%3Fs%3DSECRET":            "/http://h/%3Fs%3D[REDACTED]",
 		"//u:SECRET@h/":                              "//[REDACTED]@h/",

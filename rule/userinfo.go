@@ -27,18 +27,18 @@ func target(op, t string) string {
 
 // locators masks user and password in what is a URL, or several, also without a
 // scheme, and in those that are encoded in it.
-func locators(s string) string { return users(s, "//", endsInURL, 0) }
+func locators(s string) string { return users(s, "//", endsInURL, partsURL, 0) }
 
 // urls masks user and password in each URL in a text.
-func urls(s string) string { return users(s, "://", endsInText, 0) }
+func urls(s string) string { return users(s, "://", endsInText, parts, 0) }
 
-func users(s, begin, ends string, depth int) string {
+func users(s, begin, ends string, parts func(byte) bool, depth int) string {
 	if depth < deepestPart && encodedAt(s) {
-		s = decoded(s, func(v string) string {
+		s = decoded(s, parts, func(v string) string {
 			if !encodedAt(v) {
 				return v
 			}
-			return users(percentDecode(v), begin, ends, depth+1)
+			return users(percentDecode(v), begin, endsInURL, partsURL, depth+1)
 		})
 	}
 	var out splice
