@@ -163,6 +163,20 @@ func (d *detector) url(s string, cut bool, v *survey, t *trace, under string) st
 	return d.text(out.end(s), cut, t, under)
 }
 
+// inParts masks what is in parts of URLs in a text, which are percent-encoded.
+func (d *detector) inParts(s string, t *trace) string {
+	if !strings.Contains(s, "%2") && !strings.Contains(s, "%3") && !strings.Contains(s, "%4") {
+		return s // no delimiter of anything, and no '@'
+	}
+	return recoded(s, partsURL, percentEncodeAll, func(v string) string {
+		plain := percentDecode(v)
+		if now := d.text(plain, false, t, ""); now != plain {
+			return now
+		}
+		return v
+	})
+}
+
 // percentEncodeAll encodes all but what words and our texts are made of, so that
 // nothing that had a meaning in a value has one around it.
 func percentEncodeAll(s string) string {

@@ -243,8 +243,8 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 	start = start[:min(len(start), longestParameter)]
 	isJSON := start != "" && (start[0] == '{' || start[0] == '[' || start[0] == '"') || prefix(s) > 0 || containsFold(kind, "json") && !looksForm(start)
 	var v survey
-	if !isJSON && v.of(k.sought, s).has(hasLess) {
-		s = k.inEntities(s, t)
+	if v.of(k.sought, s).has(hasLess) {
+		s = k.inEntities(s, 0, t)
 	}
 	esc := v.of(k.sought, s).seen(seenUnicode) && escapes(s)
 	s = k.members(s, isJSON, esc, &v, t)
@@ -260,6 +260,9 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		case v.of(k.sought, s).has(hasLess):
 			s = k.xml.mask(s, containsFold(kind, "html"), t)
 		}
+		if esc && !isJSON {
+			s = k.xml.inJSON(s, 0, t)
+		}
 	}
 	if k.plain != nil && looksXML(start) {
 		s = k.plain.mask(s, false, t)
@@ -273,7 +276,7 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		if hasFold(kind, "text/plain") {
 			stop = '\n'
 		}
-		s = k.inValues(k.form.pairs(s, stop, t, ""), t)
+		s = k.inValues(k.form.pairs(s, stop, t, ""), 0, t)
 	}
 	if (k.query != nil || k.secrets != nil) && v.of(k.sought, s).has(hasSlash) && (esc || v.seen(seenSlashes) && strings.Contains(s, `\/`)) {
 		s = k.inStrings(s, form, 0, t)
@@ -285,6 +288,9 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		return s
 	}
 	for _, d := range k.detect {
+		if d.body && !form && v.of(k.sought, s).has(hasPercent) {
+			s = d.inParts(s, t)
+		}
 		switch {
 		case !d.body:
 		case form:
@@ -322,8 +328,11 @@ func (k *masks) members(s string, isJSON, esc bool, v *survey, t *trace) string 
 
 // locate masks what URLs in a text hold.
 func (k *masks) locate(s string, form, quoted bool, t *trace) string {
-	if k.query != nil && !form {
-		s = k.query.links(s, quoted, t)
+	if !form {
+		if k.query != nil {
+			s = k.query.links(s, quoted, t)
+		}
+		s = k.inValues(s, 0, t)
 	}
 	if k.secrets != nil && mayHoldUser(s) {
 		now := s
@@ -354,12 +363,13 @@ func (k *masks) inStrings(s string, form bool, depth int, t *trace) string {
 		if end < 0 {
 			end = len(s)
 		}
-		if v := s[from:end]; escapedURL(v) {
+		if v := s[from:end]; escapedURL(v) || strings.Contains(v, `\u0026quot;`) {
 			plain := unescapeOnce(v)
 			masked := plain
 			if depth < deepestPart && escapedURL(plain) {
 				masked = k.inStrings(masked, form, depth+1, t)
 			}
+			masked = k.inEntities(masked, 0, t)
 			if masked = k.locate(masked, form, true, t); masked != plain {
 				out.put(s, from, end, escape(masked))
 			}
@@ -373,15 +383,15 @@ func (k *masks) inStrings(s string, form bool, depth int, t *trace) string {
 // escape in s. For '&', which many write so, who looks for parameters needs no
 // help.
 func escapedURL(s string) bool {
+	if strings.Contains(s, `\/`) {
+		return true
+	}
 	for i := 0; ; i += 2 {
 		k := strings.IndexByte(s[min(i, len(s)):], '\\')
 		if k < 0 {
 			return false
 		}
 		i += k
-		if strings.HasPrefix(s[i+1:], "/") {
-			return true
-		}
 		if r := hex4(s[i:]); r > 0 && r < 0x80 && strings.IndexByte("#%/:=?@", byte(r)) >= 0 {
 			return true
 		}
@@ -390,7 +400,7 @@ func escapedURL(s string) bool {
 
 // inQuery masks members of JSON, GraphQL and the like in the query of a target.
 func (k *masks) inQuery(s string, t *trace) string {
-	if s = k.inValues(s, t); k.json == nil && k.paths == nil || strings.IndexByte(s, '"') < 0 {
+	if s = k.inValues(s, 0, t); k.json == nil && k.paths == nil || strings.IndexByte(s, '"') < 0 {
 		return s
 	}
 	var w survey // as some send it who do not encode
@@ -399,9 +409,12 @@ func (k *masks) inQuery(s string, t *trace) string {
 
 // inValues masks members of JSON and XML that is the value of a parameter,
 // encoded.
-func (k *masks) inValues(s string, t *trace) string {
-	members := (k.json != nil || k.paths != nil) && (strings.Contains(s, "%22") || strings.Contains(s, "%27"))
-	elements := k.xml != nil && encoded(s, "%3c")
+func (k *masks) inValues(s string, depth int, t *trace) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	members := (k.json != nil || k.paths != nil) && holdsEncoded(s, "22", "27")
+	elements := k.xml != nil && holdsEncoded(s, "3C", "3c")
 	if !members && !elements {
 		return s
 	}
@@ -411,16 +424,28 @@ func (k *masks) inValues(s string, t *trace) string {
 		if members {
 			start := strings.TrimLeft(plain, " \t\r\n")
 			var w survey
+			plain = k.inEntities(plain, depth, t)
 			plain = k.members(plain, start != "" && (start[0] == '{' || start[0] == '['), escapes(plain), &w, t)
 		}
 		if elements && strings.IndexByte(plain, '<') >= 0 {
 			plain = k.xml.mask(plain, true, t)
+		}
+		if k.xml != nil && members && escapes(plain) {
+			plain = k.xml.inJSON(plain, 0, t)
+		}
+		if depth < deepestPart {
+			plain = k.inValues(plain, depth+1, t)
 		}
 		if plain == was {
 			return v
 		}
 		return plain
 	})
+}
+
+// holdsEncoded tells whether one of two bytes may be in s, encoded once or more.
+func holdsEncoded(s, a, b string) bool {
+	return strings.Contains(s, "%"+a) || strings.Contains(s, "%"+b) || strings.Contains(s, "%25"+a) || strings.Contains(s, "%25"+b)
 }
 
 // inFields masks members of JSON that is the value of a field.

@@ -151,6 +151,9 @@ func (n *names) parameter(name string) *with {
 
 // ending is find for what stands behind the last byte that parts a name.
 func (n *names) ending(name string) *with {
+	if i := strings.LastIndex(name, `\u0026`); i >= 0 { // an ampersand in JSON
+		name = name[i+len(`\u0026`):]
+	}
 	return n.find(name[strings.LastIndexAny(name, ".:$&?;")+1:])
 }
 

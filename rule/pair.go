@@ -163,7 +163,7 @@ func (n *names) link(s string, quoted bool, t *trace) string {
 		}
 		if a := strings.LastIndex(s[from:i], `\u0026`); a >= 0 {
 			from += a + len(`\u0026`)
-		} else if from == 0 || s[from-1] != '?' && s[from-1] != '&' && s[from-1] != '#' && !strings.HasSuffix(s[:from], "&amp;") {
+		} else if from == 0 || s[from-1] != '?' && s[from-1] != '&' && s[from-1] != '#' && !strings.HasSuffix(s[:from], "amp;") {
 			continue // an attribute, a statement
 		}
 		w := n.parameter(s[from:i])

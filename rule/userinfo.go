@@ -41,6 +41,13 @@ func users(s, begin, ends string, parts func(byte) bool, depth int) string {
 			return users(percentDecode(v), begin, endsInURL, partsURL, depth+1)
 		})
 	}
+	if s = usersAt(s, begin, ends); strings.Contains(s, `:\/\/`) { // in JSON as PHP writes it
+		s = usersAt(s, `:\/\/`, ends)
+	}
+	return s
+}
+
+func usersAt(s, begin, ends string) string {
 	var out splice
 	for from := 0; ; {
 		at := strings.Index(s[from:], begin)

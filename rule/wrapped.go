@@ -4,7 +4,7 @@ import "strings"
 
 // inEntities masks in JSON that stands in HTML or XML with its quotation
 // marks as references: data-user="{&quot;password&quot;:&quot;x&quot;}".
-func (k *masks) inEntities(s string, t *trace) string {
+func (k *masks) inEntities(s string, depth int, t *trace) string {
 	if !strings.Contains(s, "&quot;") && !strings.Contains(s, "&#34;") && !encoded(s, "&#x22;") {
 		return s
 	}
@@ -19,6 +19,12 @@ func (k *masks) inEntities(s string, t *trace) string {
 				var w survey
 				esc := escapes(plain)
 				masked := k.members(plain, startsJSON(plain), esc, &w, t)
+				if k.xml != nil && esc {
+					masked = k.xml.inJSON(masked, 0, t)
+				}
+				if depth < deepestPart {
+					masked = k.inEntities(masked, depth+1, t)
+				}
 				for _, d := range k.detect {
 					if d.body {
 						masked = d.json(masked, false, esc, &w, t, "")

@@ -182,7 +182,7 @@ type xmlWalk struct {
 	paths *xmlPaths
 	s     string
 	blind bool
-	inner bool // what is walked through is text of a document, and not looked for text in turn
+	depth int // what is walked through is text of a document, or of one in its text
 	out   splice
 	trace *trace
 	stack []string
@@ -201,16 +201,16 @@ func (x *xmlWalk) walk(i, to int) bool {
 		}
 		x.wrapped(i, i+k)
 		i += k
-		if x.inner && (strings.HasPrefix(s[i:], "<!") || strings.HasPrefix(s[i:], "<?")) {
+		if x.depth > 0 && (strings.HasPrefix(s[i:], "<!") || strings.HasPrefix(s[i:], "<?")) {
 			i += len("<!")
 			continue
 		}
 		if end := skipMarkup(s, i); end > i {
-			if !x.inner {
+			if x.depth == 0 {
 				blind := x.blind
-				x.blind, x.inner = true, true
+				x.blind, x.depth = true, 1
 				x.walk(i+len("<!"), max(i+len("<!"), end-len("]]>")))
-				x.blind, x.inner = blind, false
+				x.blind, x.depth = blind, 0
 			}
 			i = end
 			continue
@@ -255,14 +255,14 @@ func (x *xmlWalk) walk(i, to int) bool {
 // that pass on what others said write it.
 func (x *xmlWalk) wrapped(from, to int) {
 	v := x.s[from:to]
-	if x.inner || strings.IndexByte(v, '&') < 0 {
+	if x.depth == deepestPart || strings.IndexByte(v, '&') < 0 {
 		return
 	}
 	plain := xmlText(v)
 	if strings.IndexByte(plain, '<') < 0 {
 		return
 	}
-	in := xmlWalk{paths: x.paths, s: plain, blind: true, inner: true, trace: x.trace}
+	in := xmlWalk{paths: x.paths, s: plain, blind: true, depth: x.depth + 1, trace: x.trace}
 	in.walk(0, len(plain))
 	if masked := in.out.end(plain); masked != plain {
 		x.out.put(x.s, from, to, toEntities(masked))
