@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,21 +82,28 @@ func parseJSON(b []byte) (any, bool) {
 	return v, true
 }
 
-// compare compares two JSON values at path.
+// deepest bounds how deep in a JSON value places are looked at one by one. What
+// is deeper differs as a whole: nobody writes that but to keep busy who reads it.
+const deepest = 500
+
+// compare compares two JSON values at path, behind whose end it writes.
 func (d *Comparer) compare(v *Verdict, path []string, was, is any) {
 	for _, p := range d.paths {
 		if p.match(path) {
 			return
 		}
 	}
+	if len(path) == deepest && reflect.DeepEqual(was, is) {
+		return
+	}
 	switch x := was.(type) {
 	case map[string]any:
-		if y, ok := is.(map[string]any); ok {
+		if y, ok := is.(map[string]any); ok && len(path) < deepest {
 			d.objects(v, path, x, y)
 			return
 		}
 	case []any:
-		if y, ok := is.([]any); ok {
+		if y, ok := is.([]any); ok && len(path) < deepest {
 			d.arrays(v, path, x, y)
 			return
 		}
@@ -116,7 +124,7 @@ func (d *Comparer) compare(v *Verdict, path []string, was, is any) {
 	if !v.full() {
 		f.Name, f.Recorded, f.Replayed = spell(path), write(was), write(is)
 	}
-	v.add(f, place{json: true, path: path})
+	v.add(f, place{json: true, path: slices.Clone(path)})
 }
 
 func (d *Comparer) objects(v *Verdict, path []string, was, is map[string]any) {
@@ -133,7 +141,7 @@ func (d *Comparer) objects(v *Verdict, path []string, was, is map[string]any) {
 	for _, k := range all {
 		x, okX := was[k]
 		y, okY := is[k]
-		at := append(path[:len(path):len(path)], k)
+		at := append(path, k)
 		if okX && okY {
 			d.compare(v, at, x, y)
 			continue
@@ -150,13 +158,13 @@ func (d *Comparer) objects(v *Verdict, path []string, was, is map[string]any) {
 				f.Replayed = write(y)
 			}
 		}
-		v.add(f, place{json: true, path: at})
+		v.add(f, place{json: true, path: slices.Clone(at)})
 	}
 }
 
 func (d *Comparer) arrays(v *Verdict, path []string, was, is []any) {
 	for i := range min(len(was), len(is)) {
-		d.compare(v, append(path[:len(path):len(path)], index+strconv.Itoa(i)), was[i], is[i])
+		d.compare(v, append(path, index+strconv.Itoa(i)), was[i], is[i])
 	}
 	if len(was) != len(is) {
 		v.add(Difference{Body, spell(path), items(len(was)), items(len(is))}, place{})

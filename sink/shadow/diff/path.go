@@ -80,21 +80,27 @@ func parsePath(s string) (pattern, error) {
 
 // match tells whether p names the place at path.
 func (p pattern) match(path []string) bool {
-	for i, e := range p {
+	i, at := 0, 0
+	run, from := -1, 0 // the last run, and where what follows it is tried
+	for at < len(path) {
 		switch {
-		case e == deep:
-			for n := 0; n <= len(path); n++ {
-				if p[i+1:].match(path[n:]) {
-					return true
-				}
-			}
-			return false
-		case len(path) == 0, e != anyOne && e != path[0]:
+		case i < len(p) && p[i] == deep:
+			run, from = i, at
+			i++
+		case i < len(p) && (p[i] == anyOne || p[i] == path[at]):
+			i++
+			at++
+		case run >= 0: // the run is longer
+			from++
+			i, at = run+1, from
+		default:
 			return false
 		}
-		path = path[1:]
 	}
-	return len(path) == 0
+	for i < len(p) && p[i] == deep {
+		i++
+	}
+	return i == len(p)
 }
 
 // spell writes a path as parsePath reads it.
