@@ -9,7 +9,7 @@ import (
 )
 
 func jsonAnswer(body string) *message.Message {
-	return &message.Message{Status: "200", Fields: []message.Field{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(body)}
+	return &message.Message{Status: "200", Size: -1, Fields: []message.Field{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(body)}
 }
 
 // A body that nobody writes but to keep busy who reads it is not looked at place
