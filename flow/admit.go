@@ -21,7 +21,9 @@ func (t *Table) admit(p *packet.Packet) (*conn, Side) {
 		// Nothing follows a RST that belongs to nothing.
 		t.stats.AfterReset += n
 		return nil, 0
-	case t.held > t.cfg.MaxBytes && !t.relieve():
+	case t.held > t.cfg.MaxBytes && !t.relieve() && p.TCP.Flags&packet.SYN == 0:
+		// What is seen from its beginning needs no room unless something is
+		// missing: whoever fills it must not keep everybody out.
 		t.stats.Refused += n
 		t.stats.RefusedFlows++
 		return nil, 0
@@ -173,14 +175,6 @@ func (t *Table) reuse(c *conn, from Side, p *packet.Packet) (*conn, Side) {
 		c.half[client].packets-- // the SYN that was doubted
 	}
 	t.end(c, Finished, p.Time)
-	if t.held > t.cfg.MaxBytes && !t.relieve() {
-		t.stats.Refused += uint64(len(p.Payload))
-		t.stats.RefusedFlows++
-		if doubted {
-			t.stats.RefusedFlows++
-		}
-		return nil, 0
-	}
 	c, from = t.begin(p)
 	if doubted {
 		// It began with the SYN that was doubted.

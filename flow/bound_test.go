@@ -149,8 +149,9 @@ func TestMaxPending(t *testing.T) {
 	}
 }
 
-// TestMaxBytes holds that all sides together stay within the bound, that new
-// conversations are refused above it, and accepted again below it.
+// TestMaxBytes holds that all sides together stay within the bound, that
+// conversations that are seen from their middle are refused above it, and
+// accepted again below it.
 func TestMaxBytes(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxBytes = 1 << 20
@@ -163,7 +164,6 @@ func TestMaxBytes(t *testing.T) {
 		b.Packet(&packet.Packet{Time: now, Src: c, Dst: s, Proto: packet.TCP, Hash: scramble(i), Payload: data, TCP: packet.TCPHeader{Seq: seq, Flags: f}})
 	}
 	for i := range 400 {
-		send(i, 10, packet.SYN, nil)
 		for k := range 4 {
 			send(i, uint32(12+1400*k), 0, data)
 		}
@@ -351,14 +351,54 @@ func TestRelieve(t *testing.T) {
 	for i := range 33 {
 		send(i, 12, 0, "x") // the byte before is missing
 	}
-	send(100, 10, packet.SYN, "")
+	send(100, 10, 0, "")
 	if x := b.Stats(); x.RefusedFlows != 1 || x.Hurried != 0 {
 		t.Errorf("at once: %+v", x)
 	}
 	now += packet.Time(cfg.GapWait) + 1
-	send(101, 10, packet.SYN, "")
+	send(101, 10, 0, "")
 	if x := b.Stats(); x.RefusedFlows != 1 || x.Hurried != 1 || x.Opened != 34 || b.held > cfg.MaxBytes {
 		t.Errorf("after a while: %+v, %d bytes held", x, b.held)
 	}
 	laws(t, b)
+}
+
+// Whoever fills what there is for bytes that wait keeps nobody out whose bytes do
+// not: not even when the same ends begin anew.
+func TestFullForOthers(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxBytes = 64 << 10
+	b := NewTable(cfg, func(*Flow) Stream { return quiet{} }, nil)
+	now := packet.Time(1e18)
+	send := func(i int, from Side, seq, ack uint32, f packet.Flags, data string) {
+		c, s := pair(i)
+		if from == Server {
+			c, s = s, c
+		}
+		now += 1000
+		b.Packet(&packet.Packet{Time: now, Src: c, Dst: s, Proto: packet.TCP, Hash: scramble(i), Payload: []byte(data), TCP: packet.TCPHeader{Seq: seq, Ack: ack, Flags: f}})
+	}
+	const good = 1000
+	for round := range 200 {
+		for i := range 40 {
+			send(round*40+i, Client, 12, 0, 0, "x") // nobody knows what is before it
+		}
+		if round > 0 && b.held <= cfg.MaxBytes {
+			t.Fatalf("%d: %d bytes held are not what this is about", round, b.held)
+		}
+		i, isn := 100_000+round%100, uint32(round)<<20
+		send(i, Client, isn, 0, packet.SYN, "")
+		send(i, Server, 500, isn+1, packet.SYN|packet.ACK, "")
+		send(i, Client, isn+1, 501, packet.ACK, string(make([]byte, good)))
+		send(i, Server, 501, isn+1+good, packet.ACK|packet.FIN, "")
+		send(i, Client, isn+1+good, 502, packet.ACK|packet.FIN, "")
+		send(i, Server, 502, isn+2+good, packet.ACK, "")
+		laws(t, b)
+		if b.held > cfg.MaxBytes+cfg.MaxBytes/4+2048 {
+			t.Fatalf("%d: %d bytes held", round, b.held)
+		}
+	}
+	if x := b.Stats(); x.Delivered < 200*good || x.RefusedFlows == 0 {
+		t.Errorf("%+v", x)
+	}
 }

@@ -17,7 +17,7 @@ type Config struct {
 	MaxFlows     int           // conversations at once; at the cap the half-open go first, then the oldest idle. Default 65536
 	MaxOver      int           // finished conversations remembered at once; above it the oldest are forgotten. Default 8192
 	MaxPending   int           // memory in bytes that holds early segments of one side; above it the earlier ones count as lost. Default 4 MiB
-	MaxBytes     int           // the same for all conversations together; above it those that wait for longer than GapWait wait no more, and if none does, new conversations are refused; a quarter above it nothing waits. Default 32 MiB
+	MaxBytes     int           // the same for all conversations together; above it those that wait for longer than GapWait wait no more, and if none does, conversations whose beginning was not seen are refused; a quarter above it nothing waits. Default 32 MiB
 	GapWait      time.Duration // how long a byte that its receiver acknowledged may stay away before it counts as not captured. Default 50 ms
 	UnackedWait  time.Duration // the same for a byte nobody acknowledged, which may still be retransmitted. Default 2 s
 	IdleTimeout  time.Duration // a conversation without packets for so long is closed. Default 15 min

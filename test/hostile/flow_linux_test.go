@@ -181,7 +181,7 @@ func TestOutOfOrder(t *testing.T) {
 			}
 		}
 		r := run(t, bound{10 * time.Second, within(64)}, c.done(), "--memory", "64MiB")
-		r.has(t, "refused at a bound")
+		r.has(t, "missing in gaps")
 	})
 }
 

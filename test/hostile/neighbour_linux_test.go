@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,20 @@ func TestNeighbours(t *testing.T) {
 			}
 			return func(int) {}
 		},
+		"segments out of order": func(c *capture) func(i int) {
+			var talks []*talk
+			for i := range 2_000 {
+				talks = append(talks, c.open(100_000+i))
+			}
+			r := rand.New(rand.NewPCG(1, 2))
+			return func(int) {
+				k := talks[r.IntN(len(talks))]
+				c.tcp(k.at[0], k.at[1], k.next[0]+1+uint32(r.IntN(60_000)), k.next[1], ack, "x")
+			}
+		},
+		"segments of nothing": func(c *capture) func(i int) {
+			return func(i int) { c.tcp(end{0x0b000000 + uint32(i)*7, uint16(i)}, server, 1, 1, ack, "x") }
+		},
 		"SYNs": func(c *capture) func(i int) {
 			return func(i int) { c.tcp(end{0x0b000000 + uint32(i)*7, uint16(i)}, server, 1, 0, syn, "") }
 		},
@@ -45,7 +60,7 @@ func TestNeighbours(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := record(t)
-			c.step = 25_000 // 40,000 packets a second
+			c.step = 10_000 // 100,000 packets a second
 			next := attack(c)
 			for i := range 200_000 {
 				next(i)
