@@ -179,3 +179,39 @@ func TestRouteAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// FuzzRoute holds that what is handed over is read as if it had not been.
+func FuzzRoute(f *testing.F) {
+	for _, c := range torn() {
+		a, b := c.frames[0].Bytes, c.frames[1].Bytes
+		f.Add(a, b, c.frames[len(c.frames)-1].Bytes, uint16(0), byte(0))
+	}
+	f.Fuzz(func(t *testing.T, a, b, c []byte, at uint16, with byte) {
+		alone, here, there := packet.NewParser(packet.Config{Seed: 3}), packet.NewParser(packet.Config{Seed: 3}), packet.NewParser(packet.Config{Seed: 3})
+		here.Route(func(packet.Link, []byte) bool { return false })
+		for i, frame := range [][]byte{a, b, c, a} {
+			frame = bytes.Clone(frame)
+			if len(frame) > 0 && i == 1 {
+				frame[int(at)%len(frame)] ^= with
+			}
+			want, got := pt.Packet(packet.Time(i), pt.Raw(frame)), pt.Packet(packet.Time(i), pt.Raw(frame))
+			want.Link, got.Link = packet.LinkEthernet, packet.LinkEthernet
+			r, q := alone.Parse(&want), here.Parse(&got)
+			if q == packet.Elsewhere {
+				rest := here.Rest()
+				rest.Frame = bytes.Clone(rest.Frame)
+				if q = there.Resume(&got, rest); q == packet.Held || r == packet.Held {
+					return // a fragment within
+				}
+			}
+			if r != q {
+				t.Fatalf("frame %d: %v and %v", i, r, q)
+			}
+			if r == packet.OK {
+				if x, y := fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", got); x != y {
+					t.Fatalf("frame %d:\n%s\n%s", i, x, y)
+				}
+			}
+		}
+	})
+}
