@@ -57,6 +57,7 @@ func runReplay(parent context.Context, p *process, f *replayFlags) error {
 		if err != nil {
 			return err
 		}
+		o.Log.Info("nothing is sent", "would_send", r.Sendable, "target", o.Target.String())
 		return f.write(p, report)
 	}
 	if !loopback && r.Sendable > 0 {

@@ -108,6 +108,9 @@ func (r *Recording) readRecords(ctx context.Context, in *bufio.Reader) error {
 					r.skip("torn line", 1)
 					return nil
 				}
+				if n == 1 && !json.Valid(line) {
+					err = fmt.Errorf("%w: neither a capture nor records with one on each line, as --json writes them", err)
+				}
 				return fmt.Errorf("line %d: %w", n, err)
 			}
 			x, err := r.exchange(&one, flows, marks)

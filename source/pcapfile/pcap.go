@@ -23,7 +23,7 @@ const pcapHeader = 24
 func recognise(w *window, s *reader) (format, int, error) {
 	b := w.bytes()
 	if len(b) < pcapHeader {
-		return nil, pcapHeader, nil
+		return nil, pcapHeader, foreign(b)
 	}
 	magic := binary.LittleEndian.Uint32(b)
 	if magic == magicSection {
@@ -48,7 +48,7 @@ func recognise(w *window, s *reader) (format, int, error) {
 		break
 	}
 	if p.unit == 0 {
-		return nil, 0, fmt.Errorf("begins with % x: not a pcap or pcapng capture", b[:4])
+		return nil, 0, foreign(b)
 	}
 	major, minor := binary.LittleEndian.Uint16(b[4:]), binary.LittleEndian.Uint16(b[6:])
 	if p.swapped {

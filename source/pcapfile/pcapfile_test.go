@@ -178,3 +178,23 @@ func TestCorruptLengthComesAfterThePacketsBefore(t *testing.T) {
 		t.Errorf("the error did not stay: %v", again)
 	}
 }
+
+// What is no capture is told so however short it is.
+func TestForeign(t *testing.T) {
+	for content, want := range map[string]string{
+		"hello": "begins with 68 65 6c 6c: not a pcap", "x": "begins with 78: not a pcap", `{"schema":"other/1"}`: "not a pcap", "snoop\x00\x00\x00\x00\x00\x00\x02": "editcap -F pcap",
+		"\xd4\xc3": "in the middle of its header", "\xa1\xb2\xc3\xd4": "in the middle of its header", "\x0a\x0d\x0d\x0a\x1c": "in the middle of its header",
+		"\x1f\x8b\x08": "in the middle of its header", "\x28\xb5\x2f": "in the middle of its header", "": "is empty",
+	} {
+		cfg := DefaultConfig()
+		cfg.Paths = []string{write(t, "x", []byte(content))}
+		src, err := Open(cfg)
+		if err == nil {
+			_, err = src.Read(make([]packet.Packet, 1))
+			src.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", content, err, want)
+		}
+	}
+}

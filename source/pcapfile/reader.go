@@ -205,6 +205,9 @@ func (s *reader) begin() error {
 		case errors.Is(err, io.EOF) && len(s.win.bytes()) == 0:
 			return fmt.Errorf("read %s: is empty: a capture begins with a header", s.name)
 		case errors.Is(err, io.EOF):
+			if err := foreign(s.win.bytes()); err != nil {
+				return fmt.Errorf("read %s: %w", s.name, err)
+			}
 			return fmt.Errorf("read %s: ends in the middle of its header", s.name)
 		case err != nil && !errors.Is(err, errIdle):
 			return fmt.Errorf("read %s: %w", s.name, err)

@@ -3,6 +3,7 @@ package pcapfile
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,26 @@ func unpacker(head []byte) (func(head []byte, rest io.Reader) (io.Reader, error)
 		}
 	}
 	return nil, nil
+}
+
+// foreign says that a file which begins with b is no capture, nil where it may
+// be one.
+func foreign(b []byte) error {
+	begins := b[:min(len(b), 4)]
+	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) || bytes.HasPrefix([]byte{0x28, 0xb5, 0x2f, 0xfd}, begins) { // packed, and cut off
+		return nil
+	}
+	for _, magic := range []uint32{magicSection, magicMicro, magicNano, magicModified} {
+		for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+			if bytes.HasPrefix(order.AppendUint32(nil, magic), begins) {
+				return nil
+			}
+		}
+	}
+	if bytes.HasPrefix(b, []byte("snoop")) {
+		return errors.New("is a snoop capture, which is not read: convert it with `editcap -F pcap`")
+	}
+	return fmt.Errorf("begins with % x: not a pcap or pcapng capture", begins)
 }
 
 // members unpacks one gzip member after the other.
