@@ -101,6 +101,12 @@ func split(memory int64) budget {
 	}
 }
 
+// tapeBytes returns how much packets may take that wait for a record, for each of
+// so many outputs: beside the budget, an eighth of it for all, and not above usual.
+func tapeBytes(usual int, memory int64, outputs int) int {
+	return int(min(int64(usual), memory/8)) / max(outputs, 1)
+}
+
 // openSources opens what c asks for. live tells whether time passes while
 // nothing is read.
 func openSources(c *config.Config, f *builtin.Filter, p *process, log *slog.Logger) (all []source.Source, live bool, err error) {

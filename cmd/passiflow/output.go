@@ -118,6 +118,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 	if len(c.Sinks) > 0 {
 		e.Own = own.Has
 	}
+	tapes := 0
 	for _, s := range c.Sinks {
 		log := o.log.With("sink", s.Name)
 		to, err := s.Setup.Open(builtin.SinkOptions{Log: log, Dial: own.Dial, Getenv: p.getenv, Stdout: p.stdout, Version: versionText(),
@@ -143,6 +144,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		switch {
 		case to.Frames != nil:
 			o.frames = true
+			tapes++
 			f := sink.NewFrames(to.Frames, q)
 			o.all = append(o.all, &output{name: "packets to " + s.Name, label: s.Name, queue: f})
 			e.Outputs = append(e.Outputs, passiflow.Output{Unit: passiflow.UnitPacket, Packets: framers(to.Packets, f, false)})
@@ -162,6 +164,7 @@ func (o *outputs) open(c *config.Config, e *passiflow.Config, p *process, q sink
 		}
 		e.Outputs[len(e.Outputs)-1].Rules = rules
 	}
+	e.TapeBytes = tapeBytes(e.TapeBytes, c.Flow.Memory, tapes)
 	return o.openMetrics(c, e, q)
 }
 
