@@ -169,6 +169,9 @@ func (d *detector) inParts(s string, t *trace) string {
 		return s // no delimiter of anything, and no '@'
 	}
 	return recoded(s, partsURL, percentEncodeAll, func(v string) string {
+		if len(v) < d.shortest {
+			return v
+		}
 		plain := percentDecode(v)
 		if now := d.text(plain, false, t, ""); now != plain {
 			return now

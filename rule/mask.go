@@ -265,7 +265,7 @@ func (k *masks) text(kind, s string, cut bool, depth int, t *trace) string {
 		}
 	}
 	if k.plain != nil && looksXML(start) {
-		s = k.plain.mask(s, false, t)
+		s = k.plain.mask(s, true, t) // these are names alone
 	}
 	form := !isJSON && looksForm(start)
 	if containsFold(kind, "urlencoded") { // which clients also call JSON

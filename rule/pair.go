@@ -63,19 +63,24 @@ func decoded(s string, parts func(byte) bool, mask func(part string) string) str
 // recoded is decoded with an encoding for what was changed.
 func recoded(s string, parts func(byte) bool, encode func(string) string, mask func(part string) string) string {
 	var out splice
-	for at := 0; at < len(s); {
-		end := at
+	for at := 0; ; {
+		i := strings.IndexByte(s[at:], '%')
+		if i < 0 {
+			return out.end(s)
+		}
+		from, end := at+i, at+i
+		for from > at && !parts(s[from-1]) {
+			from--
+		}
 		for end < len(s) && !parts(s[end]) {
 			end++
 		}
-		if v := s[at:end]; strings.IndexByte(v, '%') >= 0 {
-			if now := mask(v); now != v && now != percentDecode(v) {
-				out.put(s, at, end, encode(now))
-			}
+		v := s[from:end]
+		if now := mask(v); now != v && now != percentDecode(v) {
+			out.put(s, from, end, encode(now))
 		}
-		at = end + 1
+		at = end
 	}
-	return out.end(s)
 }
 
 // flat is pairs for those that stand in s as they are.

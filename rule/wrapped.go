@@ -5,40 +5,59 @@ import "strings"
 // inEntities masks in JSON that stands in HTML or XML with its quotation
 // marks as references: data-user="{&quot;password&quot;:&quot;x&quot;}".
 func (k *masks) inEntities(s string, depth int, t *trace) string {
-	if !strings.Contains(s, "&quot;") && !strings.Contains(s, "&#34;") && !encoded(s, "&#x22;") {
-		return s
-	}
 	var out splice
-	for at := 0; at < len(s); {
-		end := len(s)
-		if n := strings.IndexAny(s[at:], `<>"`); n >= 0 {
-			end = at + n
+	for at, look := 0, 0; ; {
+		i := strings.IndexByte(s[look:], '&')
+		if i < 0 {
+			return out.end(s)
 		}
-		if v := s[at:end]; strings.IndexByte(v, '&') >= 0 {
-			if plain := xmlText(v); strings.IndexByte(plain, '"') >= 0 {
-				var w survey
-				esc := escapes(plain)
-				masked := k.members(plain, startsJSON(plain), esc, &w, t)
-				if k.xml != nil && esc {
-					masked = k.xml.inJSON(masked, 0, t)
-				}
-				if depth < deepestPart {
-					masked = k.inEntities(masked, depth+1, t)
-				}
-				for _, d := range k.detect {
-					if d.body {
-						masked = d.json(masked, false, esc, &w, t, "")
-					}
-				}
-				if masked != plain {
-					out.put(s, at, end, toEntities(masked))
-				}
+		if i += look; !quoteEntity(s[i:]) {
+			look = i + 1
+			continue
+		}
+		from, end := i, i
+		for from > at && !tagByte(s[from-1]) {
+			from--
+		}
+		for end < len(s) && !tagByte(s[end]) {
+			end++
+		}
+		if v := s[from:end]; strings.IndexByte(v, ':') >= 0 { // as behind a name
+			plain := xmlText(v)
+			if masked := k.unwrapped(plain, depth, t); masked != plain {
+				out.put(s, from, end, toEntities(masked))
 			}
 		}
-		at = end + 1
+		at, look = end, end
 	}
-	return out.end(s)
 }
+
+// unwrapped masks in what stood as text in HTML or XML.
+func (k *masks) unwrapped(s string, depth int, t *trace) string {
+	var w survey
+	esc := escapes(s)
+	s = k.members(s, startsJSON(s), esc, &w, t)
+	if k.xml != nil && esc {
+		s = k.xml.inJSON(s, 0, t)
+	}
+	if depth < deepestPart {
+		s = k.inEntities(s, depth+1, t)
+	}
+	for _, d := range k.detect {
+		if d.body {
+			s = d.json(s, false, esc, &w, t, "")
+		}
+	}
+	return s
+}
+
+// quoteEntity tells whether s begins with a reference to a quotation mark.
+func quoteEntity(s string) bool {
+	return strings.HasPrefix(s, "&quot;") || strings.HasPrefix(s, "&#34;") || hasFold(s, "&#x22;")
+}
+
+// tagByte tells whether c parts text and values of attributes.
+func tagByte(c byte) bool { return c == '<' || c == '>' || c == '"' }
 
 func toEntities(s string) string { return entities.Replace(s) }
 

@@ -255,7 +255,7 @@ func (x *xmlWalk) walk(i, to int) bool {
 // that pass on what others said write it.
 func (x *xmlWalk) wrapped(from, to int) {
 	v := x.s[from:to]
-	if x.depth == deepestPart || strings.IndexByte(v, '&') < 0 {
+	if x.depth == deepestPart || !strings.Contains(v, "lt;") && !strings.Contains(v, "&#") {
 		return
 	}
 	plain := xmlText(v)
@@ -300,7 +300,6 @@ func (x *xmlWalk) hit(w *with, under string, from, to int, v string) {
 func (x *xmlWalk) attributes(tag string, at, end int) {
 	s := x.s
 	x.stack = append(x.stack, tag)
-	defer func() { x.stack = x.stack[:len(x.stack)-1] }()
 	for at < end {
 		from := at
 		for at < end && nameByte(s[at]) {
@@ -322,7 +321,7 @@ func (x *xmlWalk) attributes(tag string, at, end int) {
 			at++
 		}
 		if at == end {
-			return
+			break
 		}
 		from = at
 		to := end
@@ -345,12 +344,16 @@ func (x *xmlWalk) attributes(tag string, at, end int) {
 			x.wrapped(from, to)
 		}
 	}
+	x.stack = x.stack[:len(x.stack)-1]
 }
 
 // skipMarkup returns where a comment, CDATA section, instruction or declaration
 // ends that begins at s[i]; i if it is none of these.
 func skipMarkup(s string, i int) int {
 	rest := s[i:]
+	if len(rest) < 2 || rest[1] != '!' && rest[1] != '?' {
+		return i
+	}
 	for _, m := range [...]struct{ begin, end string }{{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}, {"<!", ">"}} {
 		if strings.HasPrefix(rest, m.begin) {
 			if k := strings.Index(rest[len(m.begin):], m.end); k >= 0 {
