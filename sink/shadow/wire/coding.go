@@ -19,7 +19,7 @@ import (
 
 // maxCodings is how many codings of one body are done or undone; the http
 // decoder has the same bound.
-const maxCodings = 4
+const maxCodings = 6
 
 // zstdWindow bounds the window of a zstd frame (RFC 9659), in bytes.
 const zstdWindow = 8 << 20
