@@ -25,7 +25,7 @@ func newCapture(p *process) *cobra.Command {
 	}
 	s := addSettings(c)
 	c.Flags().BoolVarP(&devices, "list-interfaces", "D", false, "list the interfaces and exit")
-	c.Flags().CountP("numeric", "n", "accepted and without effect: names are never looked up")
+	c.Flags().BoolP("numeric", "n", false, "accepted and without effect: names are never looked up")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if devices {
 			return listInterfaces(p.stdout)

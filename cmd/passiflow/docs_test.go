@@ -113,7 +113,7 @@ func loads(_ *cobra.Command, args []string) error {
 	c := &cobra.Command{Use: "capture"}
 	s := addSettings(c)
 	c.Flags().BoolP("list-interfaces", "D", false, "")
-	c.Flags().CountP("numeric", "n", "")
+	c.Flags().BoolP("numeric", "n", false, "")
 	if err := c.ParseFlags(args); err != nil {
 		return err
 	}

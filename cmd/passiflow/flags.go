@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/passiflow/passiflow/builtin"
 	"github.com/passiflow/passiflow/internal/config"
 )
 
@@ -61,7 +62,7 @@ func addSome(c *cobra.Command, has func(flag string) bool) *settings {
 		s.flags = append(s.flags, g)
 		complete(c, k)
 	}
-	s.set.StringVar(&s.file, "config", "", "configuration file, - is standard input (PASSIFLOW_CONFIG)")
+	s.set.StringVar(&s.file, "config", "", "configuration `FILE`, - is standard input (PASSIFLOW_CONFIG)")
 	return s
 }
 
@@ -73,6 +74,12 @@ func complete(c *cobra.Command, k config.Setting) {
 		_ = c.RegisterFlagCompletionFunc(k.Flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return append(interfaceNames(), "any"), cobra.ShellCompDirectiveNoFileComp
 		})
+	case k.Flag == "sink":
+		var kinds []string
+		for _, kind := range builtin.Sinks() {
+			kinds = append(kinds, kind.Name+"=")
+		}
+		_ = c.RegisterFlagCompletionFunc(k.Flag, cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 	case len(words) > 1:
 		_ = c.RegisterFlagCompletionFunc(k.Flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	case k.Value.Type() != "FILE":

@@ -46,8 +46,8 @@ func newRules(p *process) *cobra.Command {
 			return p.interruptible(c.Context(), func(ctx context.Context) error { return testRules(ctx, p, file, with, lines) })
 		},
 	}
-	test.Flags().StringVar(&file, "rules", "", "file of rules; default: the rules that hold without one")
-	test.Flags().StringArrayVar(&with, "with", nil, "capture file, - is standard input; repeatable")
+	test.Flags().StringVar(&file, "rules", "", "`FILE` of rules; default: the rules that hold without one")
+	test.Flags().StringArrayVar(&with, "with", nil, "capture `FILE`, - is standard input; may be repeated")
 	test.Flags().BoolVar(&lines, "json", false, "one JSON object a line")
 	c.AddCommand(test)
 	return c

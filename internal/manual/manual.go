@@ -112,10 +112,11 @@ func options(b *bytes.Buffer, title string, flags *pflag.FlagSet) {
 			fmt.Fprintf(b, "\\fB\\-%s\\fR, ", escape(f.Shorthand))
 		}
 		fmt.Fprintf(b, "\\fB\\-\\-%s\\fR", escape(f.Name))
-		if kind := f.Value.Type(); f.NoOptDefVal == "" {
+		kind, usage := pflag.UnquoteUsage(f)
+		if f.NoOptDefVal == "" {
 			fmt.Fprintf(b, " \\fI%s\\fR", escape(kind))
 		}
-		b.WriteString("\n" + escapeLine(sentence(f.Usage)))
+		b.WriteString("\n" + escapeLine(sentence(usage)))
 		switch f.DefValue {
 		case "", "false", "0", "[]":
 		default:
