@@ -176,8 +176,8 @@ func (s *stream) ask(m *message.Message, ack uint64) {
 			}
 		}
 	}
-	if s.answering != nil && !unseen {
-		s.pipelines()
+	if s.answering != nil && !unseen || ack < s.spent {
+		s.pipelines() // it was sent before its sender had the answer to the one before
 	}
 	s.queue = append(s.queue, a)
 	if n := len(s.queue) - s.core.cfg.Outstanding; n > 0 {

@@ -162,6 +162,13 @@ func TestTrial(t *testing.T) {
 			gap(c).ask("?d\n").answer("!c\n").ask("?e\n").answer("!d+\nx\n").wait(3 * second).answer("y\n;\n!e\n")
 		},
 			[]string{"?a !a", "- !b request_lost", "?d - pair_unproven", "- !c pair_unproven", "?e - pair_unproven", "- !d+(xy) pair_unproven", "- !e pair_unproven"}, nil},
+		{"one sent before the answer to the one before was there", nil, func(c *talk) {
+			c.ask("?a\n").answer("!a\n")
+			c.auto, c.ack[client] = false, 0
+			c.ask("?b\n")
+			c.auto = true
+			c.lose(server, "hm\n").ask("?c\n").answer("!b\n")
+		}, []string{"?a !a", "- !b pair_unproven", "?b - pair_unproven", "?c - pair_unproven"}, nil},
 		{"stopped", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n"); c.close(flow.Stopped) }, []string{"?a !a", "- !b request_lost", "?c - pair_unproven", "- !c pair_unproven"}, nil},
 		{"stopped after the answering side said goodbye", nil, func(c *talk) { gap(c).ask("?c\n").answer("!c\n").end(server); c.close(flow.Stopped) }, []string{"?a !a", "- !b request_lost", "?c !c presumed"}, nil},
 	})

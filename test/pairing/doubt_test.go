@@ -11,15 +11,16 @@ import (
 	"github.com/passiflow/passiflow/protocol"
 )
 
-// doubtful is a conversation in which some requests end elsewhere for the server
-// than for others: what it then takes for a request, or does not, is "evil". The
-// client takes turns, or sends ahead; both may be late in receiving.
+// doubtful is a conversation in which some messages end elsewhere for their
+// receiver than for others: what it then takes for another one, or does not, is
+// "evil". The client takes turns, or sends ahead; both may be late in receiving.
 type doubtful struct {
 	*conversation
 	received [2]uint32 // up to where each side has received
 	asked    []string  // what the server has to answer, and
 	ends     []uint32  // where each of these ends
-	answers  []uint32  // where each answer ends
+	answered int       // requests of the client's own, and
+	answers  []uint32  // where each answer to them ends
 }
 
 func doubts(seed uint64) *conversation {
@@ -28,7 +29,7 @@ func doubts(seed uint64) *conversation {
 	d.r = r
 	d.open()
 	d.received = [2]uint32{d.seq[1], d.seq[0]}
-	ahead, sent, wanted := 1+r.IntN(3)*r.IntN(2), 0, 0
+	ahead, sent := 1+r.IntN(3)*r.IntN(2), 0
 	evil := func(id string) string { return "GET /evil" + id + " HTTP/1.1\r\nHost: a\r\n\r\n" }
 	for sent < 3+r.IntN(6) || len(d.asked) > 0 {
 		if r.IntN(2) == 0 {
@@ -37,13 +38,12 @@ func doubts(seed uint64) *conversation {
 		if r.IntN(2) == 0 {
 			d.received[1] = d.seq[0]
 		}
-		waiting := 0 // answers to its own requests that the client has not
+		waiting := sent // requests of its own whose answers the client has not
 		for _, end := range d.answers {
-			if int32(d.received[0]-end) < 0 {
-				waiting++
+			if int32(d.received[0]-end) >= 0 {
+				waiting--
 			}
 		}
-		waiting += wanted
 		switch {
 		case sent < 8 && waiting < ahead && r.IntN(2) == 0:
 			id := fmt.Sprint(sent)
@@ -68,16 +68,23 @@ func doubts(seed uint64) *conversation {
 				}
 			}
 			d.say(flow.Client, text)
-			wanted++
 			for _, a := range asks {
 				d.asked, d.ends = append(d.asked, a), append(d.ends, d.seq[0])
 			}
 		case len(d.asked) > 0 && int32(d.received[1]-d.ends[0]) >= 0:
-			id := d.asked[0]
-			d.asked, d.ends = d.asked[1:], d.ends[1:]
-			d.say(flow.Server, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(id), id))
-			if !strings.HasPrefix(id, "evil") {
-				wanted--
+			text := d.reply()
+			switch one := len(d.asked) == 0 || int32(d.received[1]-d.ends[0]) < 0; {
+			case r.IntN(5) > 0:
+				text = strings.Replace(text, "\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n", 1)
+			case one: // an answer for us, none for the client
+				e := "HTTP/1.1 200 OK\r\nX-Id: evil\r\nContent-Length: 0\r\n\r\n"
+				text = strings.Replace(text, "\r\n\r\n", fmt.Sprintf("\r\nContent-Length: 0\r\nContent-Length: %d\r\n\r\n", len(e)), 1) + e
+			default: // the other way round
+				next := strings.Replace(d.reply(), "\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n", 1)
+				text = strings.Replace(text, "\r\n\r\n", fmt.Sprintf("\r\nContent-Length: %d\r\nContent-Length: 0\r\n\r\n", len(next)), 1) + next
+			}
+			d.say(flow.Server, text)
+			for len(d.answers) < d.answered {
 				d.answers = append(d.answers, d.seq[1])
 			}
 		}
@@ -86,13 +93,24 @@ func doubts(seed uint64) *conversation {
 	return d.conversation
 }
 
+// reply answers the next request that the server sees, without saying how long
+// that is.
+func (d *doubtful) reply() string {
+	id := d.asked[0]
+	d.asked, d.ends = d.asked[1:], d.ends[1:]
+	if !strings.HasPrefix(id, "evil") {
+		d.answered++
+	}
+	return "HTTP/1.1 200 OK\r\nX-Id: " + id + "\r\n\r\n"
+}
+
 // say sends text in one segment, acknowledging what its sender has received.
 func (d *doubtful) say(from flow.Side, text string) {
 	d.packet(from, packet.ACK|packet.PSH, []byte(text))
 	d.segments[len(d.segments)-1].TCP.Ack = d.received[from]
 }
 
-// TestDoubt holds that requests which only one of the two ends sees make no wrong
+// TestDoubt holds that messages which only one of the two ends sees make no wrong
 // pair that is not marked as presumed, and none at all where only proof is wanted.
 func TestDoubt(t *testing.T) {
 	pairs, presumed, wrong := 0, 0, 0
@@ -107,7 +125,7 @@ func TestDoubt(t *testing.T) {
 				if x.Presumed {
 					presumed++
 				}
-				if got := string(x.Response.Body); "/"+got != x.Request.Target {
+				if got := id(x.Response); "/"+got != x.Request.Target {
 					if wrong++; !x.Presumed || how == protocol.Proven {
 						t.Fatalf("conversation %d: %s joined to the answer to %s", seed, x.Request.Target, got)
 					}
