@@ -75,6 +75,9 @@ func (k *masks) half(m *message.Message, t *trace) {
 	}
 	if k.headers != nil {
 		k.fields(m, m.Fields, t)
+		if m.Marks&message.FoldedHeader != 0 {
+			k.headers.swallowed(m, all, t)
+		}
 	}
 	if k.cookies != nil {
 		k.cookies.cookies(m, t)
@@ -108,6 +111,8 @@ func (k *masks) half(m *message.Message, t *trace) {
 	}
 }
 
+func all(*with) bool { return true }
+
 func (k *masks) wantsBody() bool {
 	return k.named() || k.query != nil || k.body != nil || k.looks&inBody != 0
 }
@@ -122,7 +127,7 @@ func (k *masks) fields(m *message.Message, fields []message.Field, t *trace) {
 		f := &fields[i]
 		w := k.headers.find(f.Name)
 		if w == nil && m.Marks&message.BadHeader != 0 {
-			w = k.headers.odd(m, f, nil, t)
+			w = k.headers.odd(m, f, all, t)
 		}
 		if w != nil {
 			w.field(m, f, t)

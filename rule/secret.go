@@ -38,6 +38,7 @@ func SecretHeaders() []string {
 type Secrets struct {
 	fields names
 	urls   *with // stands for fields that hold a URL
+	hosts  *with // stands for those that hold the authority of one
 }
 
 // urlFields are the header fields that hold URLs, or what proxies write of one.
@@ -53,12 +54,15 @@ func NewSecrets(headers []string) *Secrets {
 }
 
 func newSecrets(headers []string, w *with) *Secrets {
-	s := &Secrets{urls: &with{text: Redacted, rule: w.rule}}
+	s := &Secrets{urls: &with{text: Redacted, rule: w.rule}, hosts: &with{text: Redacted, rule: w.rule}}
 	for _, n := range headers {
 		s.add(n, w)
 	}
 	for _, n := range urlFields() {
 		s.add(n, s.urls)
+	}
+	for _, n := range []string{"Host", "X-Forwarded-Host", "X-Original-Host"} {
+		s.add(n, s.hosts)
 	}
 	return s
 }
@@ -108,18 +112,57 @@ func (s *Secrets) mask(m *message.Message, t *trace) {
 			if m.Marks&message.BadHeader == 0 {
 				continue
 			}
-			if w = s.fields.odd(m, f, s.urls, t); w == nil {
+			if w = s.fields.odd(m, f, s.secret, t); w == nil {
 				continue
 			}
 		}
-		if w == s.urls {
-			if v := locators(f.Value); v != f.Value {
-				f.Value = v
-				m.Hold(len(v))
-				w.note(t, t.header(f.Name), Redacted)
-			}
-		} else {
+		if s.secret(w) {
 			w.field(m, f, t)
+			continue
+		}
+		v := f.Value
+		if w == s.urls {
+			v = locators(v)
+		} else if strings.IndexByte(v, '@') >= 0 {
+			v = authority(v)
+		}
+		if v != f.Value {
+			f.Value = v
+			m.Hold(len(v))
+			w.note(t, t.header(f.Name), Redacted)
+		}
+	}
+	if m.Marks&message.FoldedHeader != 0 {
+		s.fields.swallowed(m, s.secret, t)
+	}
+}
+
+// secret tells whether w is about values that are a secret as a whole.
+func (s *Secrets) secret(w *with) bool { return w != s.urls && w != s.hosts }
+
+// swallowed masks a line that was taken for the continuation of another, as some
+// clients indent all they send: what stands in a value behind one of our names
+// and a colon.
+func (n *names) swallowed(m *message.Message, whole func(*with) bool, t *trace) {
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		for at := 0; ; at++ {
+			k := strings.IndexByte(f.Value[at:], ':')
+			if k < 0 {
+				break
+			}
+			at += k
+			from := at
+			for from > 0 && token(rune(f.Value[from-1])) {
+				from--
+			}
+			w := n.find(f.Value[from:at])
+			rest := strings.TrimSpace(f.Value[at+1:])
+			if w != nil && whole(w) && rest != "" && !w.done(rest) {
+				f.Value = f.Value[:at+1] + " " + w.hit(t, t.header(f.Name), kindString, rest)
+				m.Hold(len(f.Value))
+				break
+			}
 		}
 	}
 }
@@ -137,8 +180,8 @@ func (w *with) field(m *message.Message, f *message.Field, t *trace) {
 // odd is find for a line that breaks the grammar, as an attacker or a broken
 // client writes them: bytes in the name that do not belong there, or a name and
 // its value without a colon between them, which then are all name, and are
-// masked at once unless what is found is except.
-func (n *names) odd(m *message.Message, f *message.Field, except *with, t *trace) *with {
+// masked at once where what is found is about whole values.
+func (n *names) odd(m *message.Message, f *message.Field, whole func(*with) bool, t *trace) *with {
 	plain := strings.Map(func(r rune) rune {
 		if token(r) {
 			return r
@@ -157,7 +200,7 @@ func (n *names) odd(m *message.Message, f *message.Field, except *with, t *trace
 		return nil
 	}
 	w := n.find(f.Name[start : start+end])
-	if w != nil && w != except {
+	if w != nil && whole(w) {
 		value := f.Name[start+end+1:] + f.Value
 		f.Name = f.Name[start : start+end]
 		f.Replace(w.hit(t, t.header(f.Name), kindString, value))

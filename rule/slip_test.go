@@ -104,6 +104,13 @@ func TestNothingSlips(t *testing.T) {
 			t.Errorf("%s: %s, want %s", f[0], x.Request.Fields[0].Value, f[2])
 		}
 	}
+	for _, f := range [][2]string{{"h Authorization: Basic SECRET", "h Authorization: [REDACTED]"}, {"h x-own:SECRET x", "h x-own: [REDACTED]"}, {"h:80 at 10:30 Host: x", "h:80 at 10:30 Host: x"}, {"u:SECRET@h:80", "[REDACTED]@h:80"}} {
+		x := exchange()
+		x.Request.Marks, x.Request.Fields = message.FoldedHeader, []message.Field{{Name: "Host", Value: f[0]}}
+		if s.Apply(x); x.Request.Fields[0].Value != f[1] {
+			t.Errorf("%s: %s", f[0], x.Request.Fields[0].Value)
+		}
+	}
 	x := exchange()
 	if x.Request.Op = "4111111111111111"; s.Apply(x) && x.Request.Op != "[REDACTED]" {
 		t.Error(x.Request.Op)

@@ -88,7 +88,7 @@ func (k *masks) inHeads(s string, t *trace) string {
 			w = k.headers.find(name)
 		}
 		if w == nil && k.secrets != nil {
-			if w = k.secrets.fields.find(name); w == k.secrets.urls {
+			if w = k.secrets.fields.find(name); !k.secrets.secret(w) {
 				w = nil
 			}
 		}
