@@ -79,14 +79,34 @@ func spoolTrouble(t *testing.T, r *rand.Rand) {
 		if s.write = write; round == 3 {
 			s.write, to.fails = (*os.File).WriteAt, 0
 		}
+		c.Policy = Policy(r.IntN(2)) // Drop or Wait
 		q := newQueue[string](to, c, weighText, nil, s, textCodec{})
+		over := make(chan struct{})
+		go func() { // at any moment
+			for {
+				st := q.Stats()
+				lost := st.Lost()
+				if st.Pushed.Records+st.Recovered.Records != st.Written.Records+lost.Records+st.Spooled.Records+st.Depth.Records ||
+					st.Pushed.Bytes+st.Recovered.Bytes != st.Written.Bytes+lost.Bytes+st.Spooled.Bytes+st.Depth.Bytes {
+					t.Errorf("round %d: the counts do not add up: %+v", round, st)
+					return
+				}
+				select {
+				case <-over:
+					return
+				case <-time.After(3 * time.Millisecond):
+				}
+			}
+		}()
 		for range r.IntN(200) {
 			var batch []string
 			for range r.IntN(20) {
 				batch = append(batch, strconv.Itoa(n))
 				n++
 			}
-			q.Push(t.Context(), batch)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			q.Push(ctx, batch)
+			cancel()
 			if r.IntN(3) == 0 {
 				time.Sleep(time.Duration(r.IntN(100)) * time.Millisecond)
 			}
@@ -94,6 +114,7 @@ func spoolTrouble(t *testing.T, r *rand.Rand) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		_ = q.Close(ctx) // what it costs is counted
 		cancel()
+		close(over)
 		st := q.Stats()
 		lost := st.Lost()
 		if st.Recovered.Records != in-out {
