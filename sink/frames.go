@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -31,7 +32,7 @@ func NewFrames(to FrameSink, c QueueConfig) *Frames {
 }
 
 func (f *Frames) put(b *Block) {
-	if cap(b.Data) > 4*blockBytes {
+	if cap(b.Data) < blockBytes || cap(b.Data) > 4*blockBytes {
 		return
 	}
 	b.Data, b.Frames = b.Data[:0], 0
@@ -81,7 +82,13 @@ func (w *Framer) Flush(ctx context.Context) {
 	if w.block == nil || len(w.block.Data) == 0 {
 		return
 	}
-	w.one[0], w.block = w.block, nil
+	if b := w.block; len(b.Data) < cap(b.Data)/4*3 {
+		// Nobody knows for how long it waits: it goes in no more room than it takes.
+		w.one[0] = &Block{Data: bytes.Clone(b.Data), Frames: b.Frames}
+		b.Data, b.Frames = b.Data[:0], 0
+	} else {
+		w.one[0], w.block = b, nil
+	}
 	w.to.Push(ctx, w.one[:])
 	w.one[0] = nil
 }

@@ -41,6 +41,55 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+// Blocks that are handed over with little in them, as whenever nothing comes, hold
+// little memory while they wait.
+func TestFramesHoldLittle(t *testing.T) {
+	to := &caps{hold: make(chan struct{})}
+	c := sink.DefaultQueueConfig()
+	c.Bytes = 1 << 20
+	f := sink.NewFrames(to, c)
+	w := f.Framer()
+	const n = 200
+	for range n {
+		w.Append(t.Context(), func(dst []byte) []byte { return append(dst, make([]byte, 1000)...) })
+		w.Flush(t.Context())
+	}
+	if s := f.Stats(); s.Depth != (sink.Count{Records: n, Bytes: n * 1000}) {
+		t.Errorf("%+v", s)
+	}
+	close(to.hold)
+	if err := f.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if to.bytes != n*1000 || to.room > 3*to.bytes/2 {
+		t.Errorf("%d bytes took %d", to.bytes, to.room)
+	}
+	// What was given back is used again, where it is of a size for that.
+	for range 3 {
+		if b := w.Buffer(); cap(b) < 256<<10 {
+			t.Errorf("a block has room for %d bytes", cap(b))
+		}
+		w.Commit(t.Context(), append(w.Buffer(), make([]byte, 1000)...))
+	}
+}
+
+// caps adds up how much memory blocks hold.
+type caps struct {
+	hold        chan struct{}
+	bytes, room int
+}
+
+func (c *caps) Write(_ context.Context, batch []*sink.Block) error {
+	<-c.hold
+	for _, b := range batch {
+		c.bytes += len(b.Data)
+		c.room += cap(b.Data)
+	}
+	return nil
+}
+
+func (c *caps) Close(context.Context) error { return nil }
+
 func TestFramesDropped(t *testing.T) {
 	f := sink.NewFrames(sink.NewFrameStream(failing{}, nil, nil), sink.DefaultQueueConfig())
 	w := f.Framer()
