@@ -56,6 +56,7 @@ func newResurface() *SinkSetup {
 			{Name: "body_limit", Usage: "bytes to send of each body", To: &limit},
 			{Name: "bundle", Usage: "bytes of lines in one request, about", To: &bundle},
 		}...),
+		Bare:  true,
 		Units: []string{"exchange"},
 		// So long the programs collect whose place it takes.
 		Queue: func(q *sink.QueueConfig) { q.Linger, q.Batch = time.Second, 5<<20 },

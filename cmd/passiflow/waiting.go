@@ -52,7 +52,8 @@ func deliverCommand(c *config.Config, a again) string {
 	if a.file == "" || a.sinks {
 		for _, s := range c.Sinks { // all of them: their order makes their names
 			word := s.Kind
-			if !s.Setup.Bare {
+			address, ok := s.Setup.Options[0].To.(*string)
+			if !s.Setup.Bare || ok && s.Kind != "stdout" && *address != "" {
 				word += "=" + strings.ToUpper(s.Setup.Options[0].Name)
 			}
 			words = append(words, "--sink", word)

@@ -238,8 +238,8 @@ func (l *Loader) Env(environ []string) {
 		}
 	}
 	for _, e := range environ {
-		name, _, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, EnvPrefix) || slices.Contains(names, name) {
+		name, value, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(name, EnvPrefix) || slices.Contains(names, name) || strings.HasPrefix(value, "tcp://") { // a cluster's PASSIFLOW_PORT
 			continue
 		}
 		for _, n := range names {

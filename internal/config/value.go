@@ -90,6 +90,12 @@ func (v yes) Type() string     { return "bool" }
 func (v yes) IsBoolFlag() bool { return true }
 func (v yes) Set(s string) error {
 	b, err := strconv.ParseBool(s)
+	switch strings.ToLower(s) {
+	case "yes", "on": // of YAML 1.1 and of habit
+		b, err = true, nil
+	case "no", "off":
+		b, err = false, nil
+	}
 	if err != nil {
 		return fmt.Errorf("%q is not true or false", s)
 	}
