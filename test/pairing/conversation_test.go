@@ -24,8 +24,10 @@ type conversation struct {
 	segments []packet.Packet
 	bytes    [][2]uint64 // of each segment: where its bytes stand in its side
 	said     [2][]said
-	next     int // id of the next request
-	slow     int // seconds that answers and further requests may be long in coming
+	next     int    // id of the next request
+	late     bool   // the client sends before it has received what was just said
+	had      uint32 // late: up to where it has received
+	slow     int    // seconds that answers and further requests may be long in coming
 }
 
 // said is one message as it was sent.
@@ -51,6 +53,9 @@ func (c *conversation) packet(from flow.Side, flags packet.Flags, data []byte) {
 	p.TCP = packet.TCPHeader{Seq: c.seq[from], Flags: flags}
 	if flags&packet.ACK != 0 {
 		p.TCP.Ack = c.seq[from.Peer()]
+		if c.late && from == flow.Client { // what it had received is what was there a packet ago
+			p.TCP.Ack, c.had = c.had, p.TCP.Ack
+		}
 	}
 	begin := uint64(c.seq[from] - c.isn[from] - 1)
 	c.bytes = append(c.bytes, [2]uint64{begin, begin + uint64(len(data))})
@@ -199,6 +204,7 @@ func (c *conversation) burst(n int) {
 
 // slide is a client that keeps two requests on their way.
 func (c *conversation) slide(n int) {
+	c.had = c.seq[flow.Server]
 	type ask struct{ id, method string }
 	var open []ask
 	reply := func() {
@@ -218,4 +224,5 @@ func (c *conversation) slide(n int) {
 	for len(open) > 0 {
 		reply()
 	}
+	c.late = false
 }

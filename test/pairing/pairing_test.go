@@ -159,6 +159,7 @@ func dropSegments(t *testing.T, how protocol.Pairing, conversations int) {
 			c.takeTurns(c.r.IntN(2))
 		case 3:
 			c.takeTurns(c.r.IntN(2))
+			c.late = seed%8 == 7
 			c.slide(3 + c.r.IntN(3))
 		}
 		c.close()

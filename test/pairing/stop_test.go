@@ -20,6 +20,7 @@ func TestNoWrongPairWhenStopped(t *testing.T) {
 			c.takeTurns(c.r.IntN(2))
 		default:
 			c.takeTurns(c.r.IntN(2))
+			c.late = seed%8 == 7
 			c.slide(4 + c.r.IntN(4))
 			pairs = seed < 100
 		}
