@@ -121,7 +121,9 @@ func closes(s string, at int) bool {
 	}
 	c := s[at]
 	if c == '.' && at+1 < len(s) && isDigit(s[at+1]) {
-		return false
+		for at++; at < len(s) && s[at] == '0'; at++ {
+		}
+		return at == len(s) || !isDigit(s[at]) // what holds numbers as floating ones writes .0 behind them
 	}
 	return !letter(c) || c == 'D' // D parts number and date on the second track
 }

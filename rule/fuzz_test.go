@@ -43,10 +43,12 @@ func FuzzMaskJSON(f *testing.F) {
 	simple := parse(f, "defaults: false\nrules: [mask: {json: [$..password]}]")
 	rooted := parse(f, "defaults: false\nrules: [mask: {json: [$.a.password, $..password]}]")
 	strict := parse(f, "defaults: false\nrules: [mask: {json: [$.a.password, '$.b[0]', '$..password.*']}]")
+	f.Add(`{"a":"http:\/\/u:x@h\/?password=x","b":"<a b=\"{&quot;password&quot;:&quot;x&quot;}\">","c":"{password: \"\"\"x\"\"\"}","d":"?e=%7B%22password%22%3A%22x%22%7D%40","f":"\u003cpassword\u003ex \u0026quot;"}`)
 	detect := parse(f, "rules: [detect: [card, email, jwt, bearer, key]]")
+	every := parse(f, "- mask: {query: [password], form: [password], json: [$..password, $.a.b], xml: [//password, //@b]}\n- detect: [email, key]")
 	f.Fuzz(func(t *testing.T, body string) {
 		valid := json.Valid([]byte(body)) && utf8.ValidString(body)
-		for i, s := range []*rule.Set{simple, rooted, strict, detect} {
+		for i, s := range []*rule.Set{simple, rooted, strict, detect, every} {
 			m := &message.Message{Body: []byte(body), Fields: []message.Field{{Name: "Content-Type", Value: "application/json"}}}
 			s.Apply(&message.Exchange{Request: m})
 			if valid && !json.Valid(m.Body) {
