@@ -169,6 +169,9 @@ func oddValue(out *splice, s string, at int, b *bounds, w *with, t *trace) int {
 		}
 		v = strings.TrimRight(s[from:end], " \t")
 		end = from + len(v)
+		if declared(s[:from], v) {
+			return end
+		}
 		switch v {
 		case "", "null", "None", "undefined":
 			return end
@@ -211,6 +214,12 @@ func stringEnd(s string, at int, mark byte, n int, around level) int {
 		}
 	}
 	return len(s)
+}
+
+// declared tells whether v is a variable of GraphQL, which is no secret: it was
+// declared with its type before.
+func declared(s, v string) bool {
+	return len(v) > 1 && v[0] == '$' && len(v) < longestName && strings.Contains(s[max(len(s)-4*longestName, 0):], v+":")
 }
 
 // blockEnd returns where the string ends whose first byte is s[at] and which ends

@@ -46,6 +46,7 @@ func TestNothingSlips(t *testing.T) {
 		{"XML in an instruction", "text/xml", `<?x <s>SECRET</s> ?><a/>`, `<?x <s>[REDACTED]</s> ?><a/>`},
 		{"references that are none", "text/xml", `<a>&#0;&#x110000;&#;&x;&lt b &amp;lt;</a>`, `<a>&#0;&#x110000;&#;&x;&lt b &amp;lt;</a>`},
 		{"GraphQL's blocks", "application/graphql", `{a(s: """SE "C" RET, \""" SECRET""", b: 1)}`, `{a(s: """[REDACTED]""", b: 1)}`},
+		{"GraphQL's variables", "application/json", `{"query":"query A($s: String!) { a(s: $s, b: 1) { c(s: $t) } }","variables":{"s":"SECRET"}}`, `{"query":"query A($s: String!) { a(s: $s, b: 1) { c(s: '[REDACTED]') } }","variables":{"s":"[REDACTED]"}}`},
 		{"GraphQL's blocks in JSON", "application/json", `{"q":"{a(s: \"\"\"SEC\\\"\"\"RET\"\"\", b: 1)}"}`, `{"q":"{a(s: \"\"\"[REDACTED]\"\"\", b: 1)}"}`},
 		{"a call in Python", "", `{'s': Str('SEC,SECRET'), 'n': 1}`, `{'s': '[REDACTED]', 'n': 1}`},
 		{"a call in a script", "text/html", `<script>x={s:f("SEC)RET",g(1)),n:1}</script>`, `<script>x={s:'[REDACTED]',n:1}</script>`},
