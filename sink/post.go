@@ -157,8 +157,9 @@ func NewPoster(c PostConfig) (*Poster, error) {
 		// A slow receiver must not make the answer's head grow.
 		MaxResponseHeaderBytes: maxAnswer,
 		// A connection of HTTP/2 outlives requests without an answer: one that
-		// leads nowhere any more must be found out.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: c.Timeout, PingTimeout: c.Timeout},
+		// leads nowhere any more must be found out. Some servers take often asking
+		// for an attack.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * c.Timeout, PingTimeout: c.Timeout},
 	}
 	if password, _ := u.User.Password(); u.User != nil && header.Get("Authorization") == "" {
 		// Not by the client, which leaves it out where a redirect leads.
