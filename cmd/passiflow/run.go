@@ -178,6 +178,9 @@ func (s *captureRun) run(parent context.Context) error {
 func (s *captureRun) end(w *watch, err error) error {
 	w.clear()
 	s.showLedger()
+	if err == nil {
+		w.end()
+	}
 	s.out.tellMixed(s.sources)
 	s.out.tellWaiting(s.config, s.process)
 	if s.process.ended != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/passiflow/passiflow"
@@ -41,7 +40,20 @@ func (w *watch) look() {
 		w.told = true
 	} else if time.Since(w.s.begin) >= w.s.config.Run.Silence {
 		w.told = true
-		tellSilence(w.s.log, w.s.config, w.s.sources, &st)
+		for _, cause := range silence(w.s.config, w.s.sources, &st) {
+			w.s.log.Warn("nothing recorded yet", "for", w.s.config.Run.Silence.String(), "cause", cause)
+		}
+	}
+}
+
+// end says why a run over files that has come to its end has no record.
+func (w *watch) end() {
+	st := w.s.flow.Stats()
+	if w.s.config.Run.Silence == 0 || !w.s.out.ends || !w.s.out.takeRecords() || st.Walk.Packets == 0 || st.Walk.Exchanges+st.Walk.Messages+st.Walk.Dropped > 0 || w.s.out.pushed() {
+		return
+	}
+	for _, cause := range silence(w.s.config, w.s.sources, &st) {
+		w.s.log.Info("nothing recorded", "cause", cause)
 	}
 }
 
@@ -63,17 +75,15 @@ func (w *watch) clear() {
 	}
 }
 
-// tellSilence names the likely causes, from what was counted.
-func tellSilence(log *slog.Logger, c *config.Config, sources []source.Source, st *passiflow.Stats) {
+// silence names the likely causes, from what was counted.
+func silence(c *config.Config, sources []source.Source, st *passiflow.Stats) []string {
 	var names []string
 	for _, s := range sources {
 		for _, i := range s.Interfaces() {
 			names = append(names, i.Name)
 		}
 	}
-	for _, cause := range causes(c, names, st) {
-		log.Warn("nothing recorded yet", "for", c.Run.Silence.String(), "cause", cause)
-	}
+	return causes(c, names, st)
 }
 
 // causes says why nothing may have been recorded, the likeliest first.
@@ -106,7 +116,7 @@ func causes(c *config.Config, names []string, st *passiflow.Stats) []string {
 		add(true, "all %d packets have other ports than %v", parsed, c.Capture.Ports)
 	default:
 		add(w.TLS > 0, "%d conversations speak TLS, which cannot be read", w.TLS)
-		add(st.Core.Unknown > 0, "%d conversations speak no HTTP/1", st.Core.Unknown)
+		add(st.Core.Unknown > w.TLS, "%d conversations speak no HTTP/1", st.Core.Unknown-w.TLS)
 		add(w.Cut > 0, "%d packets were cut: raise --snaplen", w.Cut)
 		add(st.Core.HalfBy[oneSided] > 0 || st.Flow.AckedUnseen > st.Flow.Delivered, "only one side of the conversations is seen: does the mirror carry both directions?")
 		add(st.Flow.Opened > 0 && st.Flow.Delivered == 0, "conversations carry no data yet")

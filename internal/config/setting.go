@@ -119,7 +119,7 @@ func (c *Config) Settings() []Setting {
 
 		{"run.shutdown_grace", "shutdown-grace", "", "time after the first signal to finish what is under way",
 			duration{p: &c.Run.ShutdownGrace, max: maxDuration}},
-		{"run.silence", "silence", "", "time without a record after which the likely causes are told, once; 0s: never",
+		{"run.silence", "silence", "", "time without a record after which the likely causes are told, once, as at the end of files without any; 0s: never",
 			duration{p: &c.Run.Silence, max: maxDuration}},
 		{"run.spool", "spool", "", "directory where sinks keep what they cannot deliver in time, each in one of its own; it outlives the program. Default: none",
 			text{p: &c.Run.Spool, kind: "DIR"}},
