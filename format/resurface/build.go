@@ -21,7 +21,7 @@ type pair struct {
 // in which Resurface's own programs send them.
 func (e *encoder) build(x *message.Exchange, w *work) {
 	q, a := x.Request, x.Response
-	w.pairs = w.pairs[:0]
+	w.pairs, w.spent = w.pairs[:0], 0
 	w.add(w.fixed(requestMethod), q.Op)
 	location, query := locate(q, x)
 	w.add(w.fixed(requestURL), location)

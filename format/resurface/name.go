@@ -2,6 +2,7 @@ package resurface
 
 import (
 	"strings"
+	"time"
 
 	"github.com/passiflow/passiflow/format"
 )
@@ -50,6 +51,34 @@ type work struct {
 	whole [requestHeader]*name
 	named [groups]map[string]*name // by the name as it was sent
 	line  []byte
+	spent time.Duration // on patterns that backtrack, for this record
+}
+
+// match and replace are those of p, as long as the record has time left.
+func (w *work) match(p *pattern, s string) (ok bool, err error) {
+	if p.back == nil {
+		return p.match(s)
+	}
+	err = w.within(func() error { ok, err = p.match(s); return err })
+	return ok, err
+}
+
+func (w *work) replace(p *pattern, s string, to *template) (out string, err error) {
+	if p.back == nil {
+		return p.replace(s, to)
+	}
+	err = w.within(func() error { out, err = p.replace(s, to); return err })
+	return out, err
+}
+
+func (w *work) within(f func() error) error {
+	if w.spent >= mostPatience {
+		return errTime
+	}
+	from := time.Now()
+	err := f()
+	w.spent += time.Since(from)
+	return err
 }
 
 // Names are chosen by whoever sends traffic: a map of named holds at most so
@@ -62,7 +91,7 @@ const (
 func newWork(rules *ruleSet) *work {
 	w := &work{rules: rules}
 	for g := range requestHeader {
-		w.whole[g] = rules.learn(g, "")
+		w.whole[g] = w.learn(g, "")
 	}
 	for g := requestHeader; g < groups; g++ {
 		w.named[g] = map[string]*name{}
@@ -76,8 +105,8 @@ func (w *work) name(g group, s string) *name {
 	all := w.named[g]
 	n := all[s]
 	if n == nil {
-		n = w.rules.learn(g, lower(s))
-		if len(s) > maxName {
+		n = w.learn(g, lower(s))
+		if len(s) > maxName || n.slow && w.spent >= mostPatience { // it may be another name that took so long
 			return n
 		}
 		if len(all) >= maxNames {
@@ -97,10 +126,11 @@ func (n *name) opening() []byte {
 }
 
 // learn asks the rules about a key.
-func (r *ruleSet) learn(g group, s string) *name {
+func (w *work) learn(g group, s string) *name {
+	r := w.rules
 	n := &name{key: g.String() + s, scopes: make([]uint64, (len(r.scopes)+63)/64)}
 	for i, scope := range r.scopes {
-		ok, err := scope.match(n.key)
+		ok, err := scope.match(w, n.key)
 		if err != nil {
 			n.slow = true
 		} else if ok {
@@ -109,7 +139,7 @@ func (r *ruleSet) learn(g group, s string) *name {
 	}
 	if g == sessionField {
 		for _, c := range r.copies {
-			ok, err := c.match(s)
+			ok, err := c.match(w, s)
 			if err != nil {
 				n.slow = true
 			}

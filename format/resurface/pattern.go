@@ -12,6 +12,9 @@ import (
 // are chosen by whoever sends traffic, and some of them take for ever.
 const patience = 100 * time.Millisecond
 
+// mostPatience is how long all of them together may, in all values of a record.
+const mostPatience = 3 * patience
+
 // pattern is a regular expression. One that says only what a regular language
 // can say takes time in proportion to its input; the rest, such as a look
 // ahead, backtracks and is bounded by time.

@@ -99,7 +99,7 @@ func (r *ruleSet) apply(w *work, number uint64) reason {
 			if !p.name.in(rule.scope) {
 				continue
 			}
-			value, err := rule.value.replace(p.value, &rule.text)
+			value, err := w.replace(rule.value, p.value, &rule.text)
 			if err != nil {
 				return tooLong
 			}
@@ -125,7 +125,7 @@ func (r *ruleSet) matches(v verb, w *work, limit int) (n int, err error) {
 			}
 			ok := true
 			if rule.value != nil {
-				if ok, err = rule.value.match(p.value); err != nil {
+				if ok, err = w.match(rule.value, p.value); err != nil {
 					return n, err
 				}
 			}
@@ -150,10 +150,11 @@ func (r *ruleSet) winnow(v verb, w *work) (failed error) {
 			if rule.value == nil {
 				return true
 			}
-			ok, err := rule.value.match(p.value)
-			if err != nil {
-				failed = err
+			if failed != nil {
+				return false
 			}
+			ok, err := w.match(rule.value, p.value)
+			failed = err
 			return ok != v.unless()
 		})
 	}

@@ -262,6 +262,38 @@ func TestSlowPattern(t *testing.T) {
 	}
 }
 
+// Nor does it take as long again for each value, or name, of a record: the time is
+// that of the record.
+func TestManySlowValues(t *testing.T) {
+	evil := strings.Repeat("a", 40) + "!"
+	var values, names strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&values, "&a%d=%s", i, evil)
+		fmt.Fprintf(&names, "&%s%d=1", evil, i)
+	}
+	good := exchange(t, lines("GET /?a=b HTTP/1.1", "Host: h"), lines("HTTP/1.1 204 No Content"))
+	for rules, target := range map[string]string{
+		"/request_param:.*/ remove_if /(?=a)(a+)+/":         values.String(),
+		"/request_param:.*/ replace /^(?=a)(a+)+$/, /x/":    values.String(),
+		"/request_param:.*/ stop_unless /(?=a)(a+)+/":       values.String(),
+		"/request_param:(?=a)(a+)+x/ remove":                names.String(),
+		"/.*/ remove_unless_found /^((?=a)(a+)+|(?!a).*)$/": values.String(),
+	} {
+		x := exchange(t, lines("GET /?"+target[1:]+" HTTP/1.1", "Host: h"), lines("HTTP/1.1 204 No Content"))
+		e := open(t, rules)
+		began := time.Now()
+		if line := e.Append(nil, x); len(line) > 0 || e.Dropped()["rule_timeout"] != 1 {
+			t.Errorf("%s: %s %v", rules, line, e.Dropped())
+		}
+		if d := time.Since(began); d > 5*time.Second {
+			t.Errorf("%s: took %v", rules, d)
+		}
+		if e.Append(nil, good); e.Dropped()["rule_timeout"] != 1 {
+			t.Errorf("%s: the next record has no time left", rules)
+		}
+	}
+}
+
 // What is dropped before any rule, and by which name it is counted.
 func TestDropped(t *testing.T) {
 	x := exchange(t, lines("GET / HTTP/1.1", "Host: h"), lines("HTTP/1.1 204 No Content"))

@@ -26,9 +26,9 @@ func newScope(p *pattern, text string) *scope {
 	return &scope{p, forms}
 }
 
-func (s *scope) match(key string) (bool, error) {
+func (s *scope) match(w *work, key string) (bool, error) {
 	if s.forms == nil {
-		return s.pattern.match(key)
+		return w.match(s.pattern, key)
 	}
 	for i := range s.forms {
 		if s.forms[i].match(key) {

@@ -57,7 +57,7 @@ func FuzzScope(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if got, _ := s.match(k); got != want {
+			if got, _ := s.match(&work{}, k); got != want {
 				t.Errorf("%q and %q: %v", text, k, got)
 			}
 		}
