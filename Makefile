@@ -10,13 +10,18 @@ FUZZTIME ?= 20s
 SOAK    ?= 10m
 BENCH_SCALE ?= 1
 LDFLAGS := -s -w $(if $(VERSION),-X main.version=$(VERSION))
+PROFILE := cmd/passiflow/whole.pgo
+CAPTURE ?=
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 STRICT  := $(if $(CI),-strict -allow .ci/allowed-skips)
 
-.PHONY: build demo demo-resurface test race cross libpcap fuzz bench soak lint docs release setup clean
+.PHONY: build profile demo demo-resurface test race cross libpcap fuzz bench soak lint docs release setup clean
 
 build: ## bin/passiflow, static
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/passiflow ./cmd/passiflow
+	CGO_ENABLED=0 $(GO) build -trimpath -pgo=$(PROFILE) -ldflags '$(LDFLAGS)' -o bin/passiflow ./cmd/passiflow
+
+profile: ## where the time goes in CAPTURE, for the compiler: after changes of the walk, the masks or the record
+	PASSIFLOW_CAPTURE='$(abspath $(CAPTURE))' $(GO) test -trimpath -run '^$$' -bench Whole -benchtime 5x -o /tmp/passiflow.test -cpuprofile $(abspath $(PROFILE)) ./cmd/passiflow
 
 demo: build ## capture real traffic on loopback and print the exchanges
 	$(GO) run ./test/demo -program bin/passiflow
