@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -69,6 +70,13 @@ func wordHint(word string) string {
 	}
 	if slices.Contains(append(interfaceNames(), "any"), word) {
 		return "; to capture on the interface: passiflow capture -i " + word
+	}
+	proto, _, _ := strings.Cut(word, ".")
+	switch {
+	case strings.Trim(word, "0123456789,-") == "":
+		return "; several ports are given as -p 80,443"
+	case slices.Contains([]string{"http", "tcp", "ip", "ipv6", "frame"}, proto) && word != "tcp" && word != "ip":
+		return "; the expression is tcpdump's and chooses packets, --rules chooses records"
 	}
 	return ""
 }
