@@ -1,6 +1,10 @@
 package rule
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/passiflow/passiflow/message"
+)
 
 // inEntities masks in JSON that stands in HTML or XML with its quotation
 // marks as references: data-user="{&quot;password&quot;:&quot;x&quot;}".
@@ -102,4 +106,143 @@ func (k *masks) inHeads(s string, t *trace) string {
 		at = end + 1
 	}
 	return out.end(s)
+}
+
+// locate masks what URLs in a text hold.
+func (k *masks) locate(s string, form, quoted bool, t *trace) string {
+	if !form {
+		if k.query != nil {
+			s = k.query.links(s, quoted, t)
+		}
+		s = k.inValues(s, 0, t)
+	}
+	if k.secrets != nil && mayHoldUser(s) {
+		now := s
+		if form {
+			now = locators(s)
+		} else {
+			now = urls(s)
+		}
+		if now != s {
+			s = now
+			k.secrets.urls.note(t, "", Redacted)
+		}
+	}
+	return s
+}
+
+// inStrings masks what URLs hold that are written with escapes in strings of
+// JSON: https:\/\/h\/?a\u003d1, or in strings in these.
+func (k *masks) inStrings(s string, form bool, depth int, t *trace) string {
+	var out splice
+	for at := 0; at < len(s); {
+		from := nextQuote(s, at, 0)
+		if from < 0 {
+			break
+		}
+		from++
+		end := nextQuote(s, from, 0)
+		if end < 0 {
+			end = len(s)
+		}
+		if v := s[from:end]; escapedURL(v) || strings.Contains(v, `\u0026quot;`) {
+			plain := unescapeOnce(v)
+			masked := plain
+			if depth < deepestPart && escapedURL(plain) {
+				masked = k.inStrings(masked, form, depth+1, t)
+			}
+			masked = k.inEntities(masked, 0, t)
+			if masked = k.locate(masked, form, true, t); masked != plain {
+				out.put(s, from, end, escape(masked))
+			}
+		}
+		at = end + 1
+	}
+	return out.end(s)
+}
+
+// escapedURL tells whether a byte that gives a URL its structure is written as an
+// escape in s. For '&', which many write so, who looks for parameters needs no
+// help.
+func escapedURL(s string) bool {
+	if strings.Contains(s, `\/`) {
+		return true
+	}
+	for i := 0; ; i += 2 {
+		k := strings.IndexByte(s[min(i, len(s)):], '\\')
+		if k < 0 {
+			return false
+		}
+		i += k
+		if r := hex4(s[i:]); r > 0 && r < 0x80 && strings.IndexByte("#%/:=?@", byte(r)) >= 0 {
+			return true
+		}
+	}
+}
+
+// inQuery masks members of JSON, GraphQL and the like in the query of a target.
+func (k *masks) inQuery(s string, t *trace) string {
+	if s = k.inValues(s, 0, t); k.json == nil && k.paths == nil || strings.IndexByte(s, '"') < 0 {
+		return s
+	}
+	var w survey // as some send it who do not encode
+	return k.members(s, false, escapes(s), &w, t)
+}
+
+// inValues masks members of JSON and XML that is the value of a parameter,
+// encoded.
+func (k *masks) inValues(s string, depth int, t *trace) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	members := (k.json != nil || k.paths != nil) && holdsEncoded(s, "22", "27")
+	elements := k.xml != nil && holdsEncoded(s, "3C", "3c")
+	if !members && !elements {
+		return s
+	}
+	return recoded(s, partsURL, percentEncodeAll, func(v string) string {
+		was := percentDecode(v)
+		plain := was
+		if members {
+			start := strings.TrimLeft(plain, " \t\r\n")
+			var w survey
+			plain = k.inEntities(plain, depth, t)
+			plain = k.members(plain, start != "" && (start[0] == '{' || start[0] == '['), escapes(plain), &w, t)
+		}
+		if elements && strings.IndexByte(plain, '<') >= 0 {
+			plain = k.xml.mask(plain, true, t)
+		}
+		if k.xml != nil && members && escapes(plain) {
+			plain = k.xml.inJSON(plain, 0, t)
+		}
+		if depth < deepestPart {
+			plain = k.inValues(plain, depth+1, t)
+		}
+		if plain == was {
+			return v
+		}
+		return plain
+	})
+}
+
+// holdsEncoded tells whether one of two bytes may be in s, encoded once or more.
+func holdsEncoded(s, a, b string) bool {
+	return strings.Contains(s, "%"+a) || strings.Contains(s, "%"+b) || strings.Contains(s, "%25"+a) || strings.Contains(s, "%25"+b)
+}
+
+// inFields masks members of JSON that is the value of a field.
+func (k *masks) inFields(m *message.Message, part string, t *trace) {
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		if len(f.Value) < 2 || f.Value[0] != '{' && f.Value[0] != '[' {
+			continue
+		}
+		t.at(part + "." + t.header(f.Name))
+		var w survey
+		if v := k.members(f.Value, true, escapes(f.Value), &w, t); v != f.Value {
+			f.Replace(v)
+			m.Hold(len(v))
+		}
+		t.at(part)
+	}
 }
