@@ -117,12 +117,11 @@ func (k *masks) locate(s string, form, quoted bool, t *trace) string {
 		s = k.inValues(s, 0, t)
 	}
 	if k.secrets != nil && mayHoldUser(s) {
-		now := s
+		hide := urls
 		if form {
-			now = locators(s)
-		} else {
-			now = urls(s)
+			hide = locators
 		}
+		now := hide(s)
 		if now != s {
 			s = now
 			k.secrets.urls.note(t, "", Redacted)
