@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +17,9 @@ import (
 	"github.com/passiflow/passiflow/packet/packettest"
 	"github.com/passiflow/passiflow/source"
 )
+
+// These tests have a time of their own, which passes while everybody waits: that
+// a machine is busy makes nobody late.
 
 // branch is one of several wires that share what is captured.
 type branch struct {
@@ -122,7 +127,9 @@ func branches(n int) (all []*branch, sources []source.Source, feed func([]packet
 
 // What comes in fragments, to whichever worker, is read by the one of its
 // conversation, while it goes on and when the end was asked for.
-func TestHandover(t *testing.T) {
+func TestHandover(t *testing.T) { synctest.Test(t, testHandover) }
+
+func testHandover(t *testing.T) {
 	packets := tunnelled(t, 6, 4)
 	var want []string
 	for _, n := range []int{1, 2, 4} {
@@ -156,7 +163,9 @@ func TestHandover(t *testing.T) {
 
 // After a pause all workers have much to read at once. None runs ahead of what
 // the others have for it.
-func TestHandoverAfterAPause(t *testing.T) {
+func TestHandoverAfterAPause(t *testing.T) { synctest.Test(t, testHandoverAfterAPause) }
+
+func testHandoverAfterAPause(t *testing.T) {
 	packets := tunnelled(t, 12, 6)
 	for i := range packets {
 		packets[i].Time -= 1e10 // what is read is all older than the end
@@ -205,7 +214,9 @@ func TestHandoverAfterAPause(t *testing.T) {
 
 // A worker whose own wire is silent takes what it is handed soon, and not only
 // when it has packets of its own, or at the end.
-func TestHandoverToTheSilent(t *testing.T) {
+func TestHandoverToTheSilent(t *testing.T) { synctest.Test(t, testHandoverToTheSilent) }
+
+func testHandoverToTheSilent(t *testing.T) {
 	all, sources, _ := branches(2)
 	packets := tunnelled(t, 1, 1)
 	for i := range packets {
@@ -233,7 +244,9 @@ func TestHandoverToTheSilent(t *testing.T) {
 }
 
 // Whoever has nothing more to read still takes what others hand over.
-func TestHandoverAfterTheEnd(t *testing.T) {
+func TestHandoverAfterTheEnd(t *testing.T) { synctest.Test(t, testHandoverAfterTheEnd) }
+
+func testHandoverAfterTheEnd(t *testing.T) {
 	all, sources, _ := branches(2)
 	cfg, out := config(sources...)
 	p := start(t, cfg)
@@ -268,7 +281,9 @@ func TestHandoverAfterTheEnd(t *testing.T) {
 }
 
 // What finds no room is counted, and the conversation says what it misses.
-func TestHandoverFull(t *testing.T) {
+func TestHandoverFull(t *testing.T) { synctest.Test(t, testHandoverFull) }
+
+func testHandoverFull(t *testing.T) {
 	_, sources, feed := branches(3)
 	packets := tunnelled(t, 3, 2)
 	cfg, _ := config(sources...)
@@ -288,7 +303,9 @@ func TestHandoverFull(t *testing.T) {
 }
 
 // The sums hold at any time, and the end may come at any time.
-func TestHandoverStats(t *testing.T) {
+func TestHandoverStats(t *testing.T) { synctest.Test(t, testHandoverStats) }
+
+func testHandoverStats(t *testing.T) {
 	for _, count := range []uint64{0, 30} {
 		_, sources, feed := branches(3)
 		packets := tunnelled(t, 6, 3)
@@ -298,10 +315,11 @@ func TestHandoverStats(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
-		go func() {
+		var feeder sync.WaitGroup
+		feeder.Go(func() {
 			feed(packets)
 			cancel()
-		}()
+		})
 		for running := true; running; {
 			select {
 			case err := <-done:
@@ -320,12 +338,14 @@ func TestHandoverStats(t *testing.T) {
 		if w := p.Stats().Walk; w.Given != w.Taken {
 			t.Errorf("%+v", w)
 		}
-		cancel()
+		feeder.Wait()
 	}
 }
 
 // Packets from the future, of before the clock was set back, hold up nobody.
-func TestHandoverClockSetBack(t *testing.T) {
+func TestHandoverClockSetBack(t *testing.T) { synctest.Test(t, testHandoverClockSetBack) }
+
+func testHandoverClockSetBack(t *testing.T) {
 	all, sources, _ := branches(2)
 	cfg, _ := config(sources...)
 	p := start(t, cfg)
@@ -351,7 +371,9 @@ func TestHandoverClockSetBack(t *testing.T) {
 }
 
 // A worker that stands still is waited for once, not again and again.
-func TestHandoverStuck(t *testing.T) {
+func TestHandoverStuck(t *testing.T) { synctest.Test(t, testHandoverStuck) }
+
+func testHandoverStuck(t *testing.T) {
 	all, sources, _ := branches(2)
 	all[0].idle = time.Hour // it is not that nothing came: it does not run
 	cfg, _ := config(sources...)
@@ -381,7 +403,9 @@ func TestHandoverStuck(t *testing.T) {
 
 // Workers wait for each other while something is handed over, and for a while
 // after; then no more.
-func TestHandoverCalm(t *testing.T) {
+func TestHandoverCalm(t *testing.T) { synctest.Test(t, testHandoverCalm) }
+
+func testHandoverCalm(t *testing.T) {
 	all, sources, _ := branches(2)
 	all[0].idle = time.Hour // it is not that nothing came: it does not run
 	cfg, _ := config(sources...)
@@ -430,7 +454,9 @@ func TestHandoverCalm(t *testing.T) {
 }
 
 // Sources that do not share what is captured hand nothing over.
-func TestNoHandover(t *testing.T) {
+func TestNoHandover(t *testing.T) { synctest.Test(t, testNoHandover) }
+
+func testNoHandover(t *testing.T) {
 	all, _, _ := branches(2)
 	cfg, _ := config(all[0].wire, all[1].wire)
 	p := start(t, cfg)

@@ -41,7 +41,7 @@ func geneveOf(id uint32, kind uint16, options int, frame string) []byte {
 func listen(t testing.TB, change func(*Config)) source.Source {
 	t.Helper()
 	cfg := DefaultConfig()
-	cfg.Address, cfg.Buffer, cfg.Wait = "127.0.0.1:0", 1<<20, 50*time.Millisecond
+	cfg.Address, cfg.Buffer, cfg.Wait = "127.0.0.1:0", 212992, 50*time.Millisecond
 	if change != nil {
 		change(&cfg)
 	}
