@@ -239,7 +239,7 @@ func TestFailureWhileQuiet(t *testing.T) {
 	boom := errors.New("boom")
 	m := mirror.NewGopacketTrafficMirror(mirror.GopacketMirrorConfig{ObservedPort: observed, Options: mirror.Options{Workers: 1, MidStream: true},
 		RecordHook: mirror.TrafficMirrorHookFunc(func(context.Context, *mirror.ObservedTrafficChunk) ([]byte, bool, error) { return nil, false, boom })})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := m.Start(ctx, mirror.NewSourceObservedPacketSource(quiet{f})); !errors.Is(err, boom) {
 		t.Error(err)
