@@ -305,11 +305,16 @@ func TestSpoolStuck(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		q.Push(t.Context(), []int{500, 501})
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		if err := q.Close(ctx); err != nil {
-			t.Error(err)
+		ctx, cancel := context.WithCancel(t.Context())
+		closed := make(chan error)
+		go func() { closed <- q.Close(ctx) }()
+		for q.Stats().Spooled.Records < 502 {
+			time.Sleep(time.Millisecond)
 		}
 		cancel()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
 		adds(t, q.Stats())
 		close(p.hold)
 		<-time.After(10 * time.Millisecond)

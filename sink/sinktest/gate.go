@@ -108,7 +108,7 @@ func runGate(t *testing.T, open func(t *testing.T) Place) {
 				}
 				q.Push(t.Context(), batch)
 			}
-			for end := time.Now().Add(10 * time.Second); p.Gate.Refused() < 8; time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(time.Minute); p.Gate.Refused() < 8; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) || q.Stats().Written.Records == int64(len(want)) {
 					break // fewer requests than are let in
 				}
@@ -135,7 +135,7 @@ func runGate(t *testing.T, open func(t *testing.T) Place) {
 		if err := p.Sink.Write(ctx, exchanges(0, 5)); !errors.Is(err, context.DeadlineExceeded) || sink.Delivered(err) != 0 {
 			t.Errorf("got %v", err)
 		}
-		if d := time.Since(began); d > 5*time.Second {
+		if d := time.Since(began); d > 30*time.Second {
 			t.Errorf("took %v", d)
 		}
 		p.Gate.Let()
