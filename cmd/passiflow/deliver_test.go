@@ -39,7 +39,7 @@ func (r *receiver) up(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.server = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: r}
+	r.server = &http.Server{ReadHeaderTimeout: time.Minute, Handler: r}
 	go func() { _ = r.server.Serve(l) }() // ends with Close, which is its error
 	t.Cleanup(r.down)
 }

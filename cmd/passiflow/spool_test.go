@@ -51,7 +51,7 @@ func TestSpoolOutlivesKill(t *testing.T) {
 	}
 	var mu sync.Mutex
 	ids := map[string]int{}
-	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		for lines := bufio.NewScanner(r.Body); lines.Scan(); {

@@ -37,11 +37,19 @@ func TestServerCloses(t *testing.T) {
 	if r := run(t, options(t, tape.Bytes(), s.URL)); r.Same != 6 || r.Connections != 2 {
 		t.Errorf("%+v", r)
 	}
-	s = serve(t, closing, func(c *http.Server) { c.IdleTimeout = 20 * time.Millisecond }) // far shorter than the pauses
-	o := options(t, tape.Bytes(), s.URL)
-	o.Speed = 0.2
-	if r := run(t, o); r.Same != 6 || r.Connections < 4 {
-		t.Errorf("%+v", r)
+	// The pauses are far longer; and yet a busy server may be late.
+	for try := range 10 {
+		s = serve(t, closing, func(c *http.Server) { c.IdleTimeout = 20 * time.Millisecond })
+		o := options(t, tape.Bytes(), s.URL)
+		o.Speed = 0.2
+		r := run(t, o)
+		if r.Same == 6 && r.Connections < 4 && try < 9 {
+			continue
+		}
+		if r.Same != 6 || r.Connections < 4 {
+			t.Errorf("%+v", r)
+		}
+		break
 	}
 }
 
@@ -94,6 +102,7 @@ func TestSentOnceMore(t *testing.T) {
 }
 
 func TestUnanswered(t *testing.T) {
+	t.Parallel() // it has to wait
 	tape := packettest.NewTape()
 	for i, path := range []string{"/ok", "/hang", "/cut", "/late"} {
 		c := tape.Open(fmt.Sprintf("10.0.0.%d:4000", i+1), "10.1.0.1:80", nil)
@@ -113,7 +122,7 @@ func TestUnanswered(t *testing.T) {
 		echo(w, r)
 	})
 	o := options(t, tape.Bytes(), s.URL)
-	o.Timeout = 3 * time.Second // for one of the four; the others are answered long before
+	o.Timeout = 10 * time.Second // for one of the four; the others are answered long before
 	r := run(t, o)
 	if d := cmp.Diff([]diff.Count{{What: "connection closed", Count: 1}, {What: "timeout", Count: 1}}, r.Unanswered); d != "" {
 		t.Error(d)
@@ -194,7 +203,7 @@ func TestStreaming(t *testing.T) {
 		})
 		began := time.Now()
 		r := run(t, options(t, []byte(in), s.URL))
-		if took := time.Since(began); took > 10*time.Second || r.Answered != 1 || (r.Different == 0) != (kind == "text/event-stream") || len(r.BodiesUncompared) != 1 {
+		if took := time.Since(began); took > 40*time.Second || r.Answered != 1 || (r.Different == 0) != (kind == "text/event-stream") || len(r.BodiesUncompared) != 1 {
 			t.Errorf("after %v: %+v", took, r)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,6 +96,8 @@ func options(t testing.TB, file []byte, to string) replay.Options {
 	t.Helper()
 	o := replay.DefaultOptions()
 	o.File, o.Stdin, o.Speed = "-", bytes.NewReader(file), 0
+	// Where few connections may wait to be accepted, one takes some seconds.
+	o.Connect, o.Timeout = time.Minute, time.Minute
 	var err error
 	if o.Target, err = wire.ParseTarget(to); err != nil {
 		t.Fatal(err)
@@ -278,7 +281,7 @@ func TestPipelined(t *testing.T) {
 			return
 		}
 		_, _ = io.WriteString(c, answer("1")+answer("2")+answer("3"))
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		n, _ := c.Read(b)
 		got <- all + string(b[:n])
 		_, _ = io.WriteString(c, answer("4"))
@@ -305,30 +308,31 @@ func TestTiming(t *testing.T) {
 		tape.Wait(time.Duration(i) * 100 * time.Millisecond)
 		begin += 4*time.Millisecond + time.Duration(i)*100*time.Millisecond
 	}
-	// A busy machine may be late, again and again; the plan itself is always the
-	// same, and nothing is ever early.
+	// A busy machine may be late, again and again, but not each time with the same;
+	// nothing is ever early.
+	const most = 100 * time.Millisecond
 	for _, speed := range []float64{1, 4, 0.8, 0} {
-		var faults []string
-		for range 20 {
-			if faults = timing(t, tape.Bytes(), want, speed); len(faults) == 0 {
-				break
-			}
+		late := slices.Repeat([]time.Duration{time.Hour}, len(want)+1)
+		for i := 0; i < 20 && slices.Max(late) > most; i++ {
+			timing(t, tape.Bytes(), want, speed, late)
 		}
-		for _, f := range faults {
-			t.Errorf("speed %g: %s", speed, f)
+		for i, d := range late {
+			if d > most {
+				t.Errorf("speed %g: request %d is %v late, each time", speed, i, d)
+			}
 		}
 	}
 }
 
-// timing replays a capture and returns what came later than wanted.
-func timing(t *testing.T, capture []byte, want []time.Duration, speed float64) (faults []string) {
+// timing replays a capture. It lowers late to how much later than wanted each
+// request came, and its last value to twice what the report says of half of them.
+func timing(t *testing.T, capture []byte, want []time.Duration, speed float64, late []time.Duration) {
 	t.Helper()
 	s := serve(t, echo)
 	o := options(t, capture, s.URL)
 	o.Speed = speed
 	began := time.Now()
 	r := run(t, o)
-	took := time.Since(began)
 	at := map[string]time.Time{}
 	for _, c := range s.connections {
 		for _, x := range c {
@@ -348,17 +352,12 @@ func timing(t *testing.T, capture []byte, want []time.Duration, speed float64) (
 		if d := at[line].Sub(began); d < w {
 			t.Errorf("speed %g: request %d after %v, want %v at least", speed, i, d, w)
 		}
-		if d := at[line].Sub(at["GET /0 "]); d > w+100*time.Millisecond {
-			faults = append(faults, fmt.Sprintf("request %d after %v, want %v", i, d, w))
-		}
+		late[i] = min(late[i], at[line].Sub(at["GET /0 "])-w)
 	}
+	late[len(want)] = min(late[len(want)], 2*r.Late.P50)
 	if (r.Late.Count > 0) != (speed > 0) {
 		t.Errorf("speed %g: %+v", speed, r.Late)
 	}
-	if speed == 0 && took > 300*time.Millisecond || r.Late.P50 > 50*time.Millisecond {
-		faults = append(faults, fmt.Sprintf("took %v, %+v", took, r.Late))
-	}
-	return faults
 }
 
 func TestLoopAndConcurrency(t *testing.T) {
@@ -369,7 +368,11 @@ func TestLoopAndConcurrency(t *testing.T) {
 		c.Server(answer("GET /"))
 		c.Close()
 	}
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	var s *server
+	s = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		for end := time.Now().Add(20 * time.Second); s.most.Load() < 4 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond) // for others, who must not wait for this one
+		}
 		time.Sleep(10 * time.Millisecond)
 		echo(w, r)
 	})
@@ -378,7 +381,7 @@ func TestLoopAndConcurrency(t *testing.T) {
 	if r := run(t, o); r.Sent != 36 || r.Same != 36 || r.Connections != 36 || s.count.Load() != 36 {
 		t.Errorf("%+v", r)
 	}
-	if n := s.most.Load(); n > 4 || n < 2 {
+	if n := s.most.Load(); n != 4 {
 		t.Errorf("%d requests at once", n)
 	}
 	// Without end, until it is stopped.

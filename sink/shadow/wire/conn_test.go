@@ -56,11 +56,11 @@ func connect(t *testing.T, to string) *wire.Conn {
 	if loopback, err := target.Resolve(t.Context()); err != nil || !loopback {
 		t.Fatal(loopback, err)
 	}
-	c, err := target.Connect(t.Context(), 5*time.Second)
+	c, err := target.Connect(t.Context(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Deadline(time.Now().Add(5 * time.Second))
+	c.Deadline(time.Now().Add(time.Minute))
 	return c
 }
 
@@ -169,7 +169,7 @@ func TestDial(t *testing.T) {
 	if _, err := target.Resolve(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := target.Connect(t.Context(), time.Second); wire.Why(err) != "connection refused" {
+	if _, err := target.Connect(t.Context(), time.Minute); wire.Why(err) != "connection refused" {
 		t.Error(err)
 	}
 	for host, want := range map[string]bool{"127.5.6.7:1": true, "[::1]:1": true, "localhost:1": true, "192.0.2.1:1": false, "0.0.0.0:1": false, "[::ffff:127.0.0.1]:1": true} {
@@ -193,18 +193,18 @@ func TestTLS(t *testing.T) {
 	if _, err := target.Resolve(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := target.Connect(t.Context(), 5*time.Second); err == nil {
+	if _, err := target.Connect(t.Context(), time.Minute); err == nil {
 		t.Fatal("an unknown certificate was taken")
 	}
 	if target.TLS, err = (sink.TLSConfig{Insecure: true}).Client(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := target.Connect(t.Context(), 5*time.Second)
+	c, err := target.Connect(t.Context(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Send([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), time.Second); err != nil {
+	if err := c.Send([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if a, err := c.Receive("GET", 100); err != nil || string(a.Body) != "HTTP/1.1" {
