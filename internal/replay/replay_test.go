@@ -422,7 +422,9 @@ func TestManyConversations(t *testing.T) {
 		c.Close()
 	}
 	s := serve(t, echo)
-	r := run(t, options(t, tape.Bytes(), s.URL))
+	o := options(t, tape.Bytes(), s.URL)
+	o.Concurrency = 200 // of ours and of the server's, where 1024 files may be open
+	r := run(t, o)
 	if r.Same != 2*conversations || r.Connections != conversations || r.Conversations != conversations {
 		t.Errorf("%+v", r)
 	}

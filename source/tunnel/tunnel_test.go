@@ -41,7 +41,7 @@ func geneveOf(id uint32, kind uint16, options int, frame string) []byte {
 func listen(t testing.TB, change func(*Config)) source.Source {
 	t.Helper()
 	cfg := DefaultConfig()
-	cfg.Address, cfg.Buffer, cfg.Wait = "127.0.0.1:0", 212992, 50*time.Millisecond
+	cfg.Address, cfg.Buffer, cfg.Wait = "127.0.0.1:0", 212992/2, 50*time.Millisecond
 	if change != nil {
 		change(&cfg)
 	}
@@ -77,8 +77,14 @@ func send(t testing.TB, to net.Conn, datagrams ...[]byte) {
 func TestConformance(t *testing.T) {
 	var datagrams [][]byte
 	var want []sourcetest.Packet
+	// All wait in the socket before they are read: of what the system grants by
+	// default, 208 KiB, they take a half.
 	for i := range 100 {
-		frame := inner + strings.Repeat(string(rune('a'+i%26)), i*97%9000)
+		size := i * 7 % 500
+		if i%33 == 0 {
+			size = 8900
+		}
+		frame := inner + strings.Repeat(string(rune('a'+i%26)), size)
 		datagrams = append(datagrams, vxlanOf(uint32(i), frame))
 		want = append(want, sourcetest.Packet{Data: frame, Length: len(frame), Link: packet.LinkEthernet, Outer: packet.Tunnel{Kind: packet.VXLAN, ID: uint32(i)}})
 	}
@@ -180,17 +186,27 @@ func TestTimesAreTheKernels(t *testing.T) {
 		t.Skip("only Linux tells when a datagram came")
 	}
 	s := listen(t, nil)
-	before := time.Now().UnixNano()
-	send(t, dial(t, s), vxlanOf(1, inner))
-	after := time.Now().UnixNano()
-	time.Sleep(50 * time.Millisecond)
+	to := dial(t, s)
 	batch := make([]packet.Packet, 1)
-	if n, err := s.Read(batch); n != 1 {
-		t.Fatal(err)
-	}
-	// Stamped in the send on loopback; 1 ms is for clocks of different make.
-	if at := int64(batch[0].Time); at < before-1e6 || at > after+1e6 {
-		t.Errorf("%d is not between %d and %d", at, before, after)
+	// A kernel in which nobody wanted times begins with it when it gets to that, and
+	// one that is busy receives some time after the send.
+	for try := 1; ; try++ {
+		before := time.Now().UnixNano()
+		send(t, to, vxlanOf(1, inner))
+		after := time.Now().UnixNano()
+		time.Sleep(50 * time.Millisecond)
+		for n, end := 0, time.Now().Add(long); n == 0; {
+			var err error
+			if n, err = s.Read(batch); err != nil || time.Now().After(end) {
+				t.Fatal("no datagram", err)
+			}
+		}
+		// Stamped in the send on loopback; 1 ms is for clocks of different make.
+		if at := int64(batch[0].Time); at >= before-1e6 && at <= after+1e6 {
+			break
+		} else if try == 100 {
+			t.Fatalf("%d is not between %d and %d", at, before, after)
+		}
 	}
 }
 
@@ -215,8 +231,11 @@ func TestDropsAreCounted(t *testing.T) {
 	s := listen(t, func(c *Config) { c.Buffer = 64 << 10 })
 	to := dial(t, s)
 	const n = 2000
-	for range n {
+	for i := range n {
 		send(t, to, vxlanOf(1, inner+strings.Repeat("x", 1400)))
+		if i%100 == 99 { // a kernel that is busy has a queue before the socket, which may overflow, too
+			time.Sleep(time.Millisecond)
+		}
 	}
 	got := collect(t, s, n/2, 0)
 	for end := time.Now().Add(long); s.Stats().Received+s.Stats().Dropped < n && time.Now().Before(end); {
@@ -363,7 +382,7 @@ func TestUnwantedFlood(t *testing.T) {
 		if n != 0 {
 			t.Errorf("%d packets", n)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(long):
 		t.Error("Read goes on")
 	}
 }
