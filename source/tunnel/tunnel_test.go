@@ -41,6 +41,7 @@ func geneveOf(id uint32, kind uint16, options int, frame string) []byte {
 func listen(t testing.TB, change func(*Config)) source.Source {
 	t.Helper()
 	cfg := DefaultConfig()
+	// The kernel doubles it, and then it is what anybody may have by default.
 	cfg.Address, cfg.Buffer, cfg.Wait = "127.0.0.1:0", 212992/2, 50*time.Millisecond
 	if change != nil {
 		change(&cfg)
