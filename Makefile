@@ -21,7 +21,8 @@ build: ## bin/passiflow, static
 	CGO_ENABLED=0 $(GO) build -trimpath -pgo=$(PROFILE) -ldflags '$(LDFLAGS)' -o bin/passiflow ./cmd/passiflow
 
 profile: ## where the time goes in CAPTURE, for the compiler: after changes of the walk, the masks or the record
-	PASSIFLOW_CAPTURE='$(abspath $(CAPTURE))' $(GO) test -trimpath -run '^$$' -bench Whole -benchtime 5x -o /tmp/passiflow.test -cpuprofile $(abspath $(PROFILE)) ./cmd/passiflow
+	mkdir -p bin
+	PASSIFLOW_CAPTURE='$(abspath $(CAPTURE))' $(GO) test -trimpath -run '^$$' -bench Whole -benchtime 5x -o bin/whole.test -cpuprofile $(abspath $(PROFILE)) ./cmd/passiflow
 
 demo: build ## capture real traffic on loopback and print the exchanges
 	$(GO) run ./test/demo -program bin/passiflow

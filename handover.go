@@ -224,8 +224,10 @@ func (h *handover) used(now packet.Time) bool {
 // its source showed. What is handed over is not waited for by waking anybody: a
 // Read returns soon enough, and until then it is too young anyway.
 func (w *worker) keepUp(ctx context.Context, batch []packet.Packet, n int) {
-	until := packet.Time(time.Now().Add(-settle).UnixNano())
-	if n > 0 {
+	var until packet.Time
+	if n == 0 {
+		until = packet.Time(time.Now().Add(-settle).UnixNano())
+	} else {
 		until = batch[0].Time
 		switch {
 		case !w.others.used(until):
