@@ -61,6 +61,8 @@ func TestNothingSlips(t *testing.T) {
 		{"apostrophes in HTML", "text/html", `<a href='/?s=SECRET'>b</a>`, `<a href='/?s=[REDACTED]'>b</a>`},
 		{"apostrophes in a form", "application/x-www-form-urlencoded", "a=http%3A%2F%2Fu%3ASEC'RET%40h&b=%7B%22s%22%3A%22SEC'RET%22%2C%22n%22%3A1%7D&c=%2F%3Fs%3DSEC'RET", "a=http://[REDACTED]@h&b=%7B%22s%22%3A%22[REDACTED]%22%2C%22n%22%3A1%7D&c=/%3Fs%3D[REDACTED]"},
 		{"a packed part", "multipart/mixed; boundary=B", "--B\r\n\r\n\x1f\x8b\x08SECRET\r\n--B--", "--B\r\n\r\n[REDACTED]\r\n--B--"},
+		{"odd spaces in an answer to TRACE", "message/http", "TRACE / HTTP/1.1\r\nX-Own:\v\v\v\v\v\v\v\vSECRET\r\nX-Own:\u00a0\u0085SECRET\u2003\r\nX-Own : SECRET\r\n\r\n",
+			"TRACE / HTTP/1.1\r\nX-Own:\v\v\v\v\v\v\v\v[REDACTED]\r\nX-Own:\u00a0\u0085[REDACTED]\u2003\r\nX-Own : [REDACTED]\r\n\r\n"},
 		{"an answer to TRACE", "message/http", "TRACE /?s=SECRET HTTP/1.1\r\nX-Own: SECRET\r\nAuthorization:\tBasic SECRET \r\nVia: 1\r\n\r\n", "TRACE /?s=[REDACTED] HTTP/1.1\r\nX-Own: [REDACTED]\r\nAuthorization:\t[REDACTED] \r\nVia: 1\r\n\r\n"},
 		{"a message that is called something else", "text/plain", "GET / HTTP/1.0\nX-Own: SECRET\n\n", "GET / HTTP/1.0\nX-Own: [REDACTED]\n\n"},
 		{"a batch", "multipart/mixed; boundary=B", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: SECRET\r\n\r\n\r\n--B--", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: [REDACTED]\r\n\r\n\r\n--B--"},

@@ -86,7 +86,8 @@ func (k *masks) inHeads(s string, t *trace) string {
 		if n := strings.IndexByte(s[at:], '\n'); n >= 0 {
 			end = at + n
 		}
-		name, value, ok := strings.Cut(s[at:end], ":")
+		title, value, ok := strings.Cut(s[at:end], ":")
+		name := strings.TrimSpace(title)
 		var w *with
 		if k.headers != nil {
 			w = k.headers.find(name)
@@ -97,10 +98,7 @@ func (k *masks) inHeads(s string, t *trace) string {
 			}
 		}
 		if v := strings.TrimSpace(value); ok && w != nil && v != "" && !w.done(v) {
-			from := at + len(name) + 1
-			for s[from] == ' ' || s[from] == '\t' {
-				from++
-			}
+			from := at + len(title) + 1 + strings.Index(value, v)
 			out.put(s, from, from+len(v), w.hit(t, t.header(name), kindString, v))
 		}
 		at = end + 1
