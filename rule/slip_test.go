@@ -63,6 +63,8 @@ func TestNothingSlips(t *testing.T) {
 		{"a packed part", "multipart/mixed; boundary=B", "--B\r\n\r\n\x1f\x8b\x08SECRET\r\n--B--", "--B\r\n\r\n[REDACTED]\r\n--B--"},
 		{"odd spaces in an answer to TRACE", "message/http", "TRACE / HTTP/1.1\r\nX-Own:\v\v\v\v\v\v\v\vSECRET\r\nX-Own:\u00a0\u0085SECRET\u2003\r\nX-Own : SECRET\r\n\r\n",
 			"TRACE / HTTP/1.1\r\nX-Own:\v\v\v\v\v\v\v\v[REDACTED]\r\nX-Own:\u00a0\u0085[REDACTED]\u2003\r\nX-Own : [REDACTED]\r\n\r\n"},
+		{"a line that goes on in an answer to TRACE", "message/http", "TRACE / HTTP/1.1\r\nX-Own: a\r\n SECRET\r\n\tSECRET\r\nVia: 1\r\n b\r\nX-Own:\r\n SECRET\r\n\r\n X-Own: SECRET",
+			"TRACE / HTTP/1.1\r\nX-Own: [REDACTED]\r\nVia: 1\r\n b\r\nX-Own:\r\n [REDACTED]\r\n\r\n X-Own: [REDACTED]"},
 		{"an answer to TRACE", "message/http", "TRACE /?s=SECRET HTTP/1.1\r\nX-Own: SECRET\r\nAuthorization:\tBasic SECRET \r\nVia: 1\r\n\r\n", "TRACE /?s=[REDACTED] HTTP/1.1\r\nX-Own: [REDACTED]\r\nAuthorization:\t[REDACTED] \r\nVia: 1\r\n\r\n"},
 		{"a message that is called something else", "text/plain", "GET / HTTP/1.0\nX-Own: SECRET\n\n", "GET / HTTP/1.0\nX-Own: [REDACTED]\n\n"},
 		{"a batch", "multipart/mixed; boundary=B", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: SECRET\r\n\r\n\r\n--B--", "--B\r\nContent-Type: application/http\r\n\r\nGET / HTTP/1.1\r\nCookie: [REDACTED]\r\n\r\n\r\n--B--"},

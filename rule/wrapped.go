@@ -86,7 +86,7 @@ func (k *masks) inHeads(s string, t *trace) string {
 		if n := strings.IndexByte(s[at:], '\n'); n >= 0 {
 			end = at + n
 		}
-		title, value, ok := strings.Cut(s[at:end], ":")
+		title, _, ok := strings.Cut(s[at:end], ":")
 		name := strings.TrimSpace(title)
 		var w *with
 		if k.headers != nil {
@@ -97,7 +97,19 @@ func (k *masks) inHeads(s string, t *trace) string {
 				w = nil
 			}
 		}
-		if v := strings.TrimSpace(value); ok && w != nil && v != "" && !w.done(v) {
+		if !ok || w == nil {
+			at = end + 1
+			continue
+		}
+		for end+1 < len(s) && (s[end+1] == ' ' || s[end+1] == '\t') { // the value goes on (RFC 9112 section 5.2)
+			if n := strings.IndexByte(s[end+1:], '\n'); n >= 0 {
+				end += 1 + n
+			} else {
+				end = len(s)
+			}
+		}
+		value := s[at+len(title)+1 : end]
+		if v := strings.TrimSpace(value); v != "" && !w.done(v) {
 			from := at + len(title) + 1 + strings.Index(value, v)
 			out.put(s, from, from+len(v), w.hit(t, t.header(name), kindString, v))
 		}
